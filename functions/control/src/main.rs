@@ -1,0 +1,3 @@
+//! control.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! robot-callback.
+
+fn main() {}

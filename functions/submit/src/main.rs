@@ -1,0 +1,3 @@
+//! submit.
+
+fn main() {}

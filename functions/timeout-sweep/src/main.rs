@@ -1,0 +1,3 @@
+//! timeout-sweep.
+
+fn main() {}

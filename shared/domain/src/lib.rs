@@ -1,0 +1,11 @@
+//! What Remuda decides, as values: what becomes of a job, which robot gets it, when it is tried again.
+//!
+//! Nothing here reads a clock, draws a random number, waits, or does I/O: time and chance come in as arguments.
+
+pub mod names;
+pub mod time;
+
+pub use names::{
+    BadName, CheckpointName, JobId, KeyId, LabelName, LeaseToken, QueueName, RobotId, TenantName, WorkflowName, Word,
+};
+pub use time::Timestamp;

@@ -1,0 +1,377 @@
+//! The seam between the queue and what keeps it: versioned records, guarded writes, two indexes, blobs.
+//!
+//! A store guards and fetches. It never looks into a body and never branches on what a record means; what a record
+//! becomes is decided by `domain`, above this seam. Every promise below is one case in `queue-conformance`.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use domain::{QueueName, RobotId, TenantName, time::Timestamp};
+
+/// What a record is about. The numbers are the stored form and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// A job.
+    Job = 1,
+    /// A robot.
+    Robot = 2,
+    /// A queue's settings.
+    Queue = 3,
+    /// Which unfinished job holds a dedup key.
+    Dedup = 4,
+    /// An API key. Lies in the common partition, on its tenant's shelf.
+    ApiKey = 5,
+    /// A tenant. Lies in the common partition.
+    Tenant = 6,
+}
+
+impl Kind {
+    /// Every kind there is.
+    pub const ALL: [Self; 6] = [Self::Job, Self::Robot, Self::Queue, Self::Dedup, Self::ApiKey, Self::Tenant];
+
+    /// The kind that is stored as `code`.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == code)
+    }
+}
+
+/// Where a record lies. `partition` is the tenant's name, or empty for what is common to all tenants.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// What the record is about.
+    pub kind: Kind,
+    /// The tenant's name, or empty.
+    pub partition: String,
+    /// The id, unique within kind and partition; at most 200 bytes of printable ASCII.
+    pub id: String,
+}
+
+impl Key {
+    /// The key of `id` under its tenant.
+    pub fn new(kind: Kind, tenant: &TenantName, id: impl Into<String>) -> Self {
+        Self { kind, partition: tenant.as_str().to_owned(), id: id.into() }
+    }
+
+    /// The key of `id` in the common partition.
+    pub fn common(kind: Kind, id: impl Into<String>) -> Self {
+        Self { kind, partition: String::new(), id: id.into() }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:?} {}/{}", self.kind, self.partition, self.id)
+    }
+}
+
+/// Counts the writes of one record: 1 for the first, one more with each. A write names the version it read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub u64);
+
+impl Version {
+    /// The version of what is not there: a write that names it is refused when there is a record already.
+    pub const ABSENT: Self = Self(0);
+
+    /// The version that a successful write gives.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// One line of ready jobs that ask the same of a robot, so that its head is fit for whoever serves the lane.
+///
+/// Its text is `tenant/queue/target/class`: `target` is the one robot that may have the jobs, or empty for any that
+/// meets `class`, and sorts lanes of one queue and target together. No part but `class` holds a `/`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane(String);
+
+impl Lane {
+    /// The lane of jobs in `queue` that ask for `target` (or any robot) and for what `class` spells.
+    pub fn new(tenant: &TenantName, queue: &QueueName, target: Option<&RobotId>, class: &str) -> Self {
+        Self(format!("{}{class}", Self::prefix(tenant, queue, target)))
+    }
+
+    /// What the texts of all lanes of this queue and target begin with.
+    pub fn prefix(tenant: &TenantName, queue: &QueueName, target: Option<&RobotId>) -> String {
+        format!("{tenant}/{queue}/{}/", target.map_or("", RobotId::as_str))
+    }
+
+    /// Takes back what [`Lane::as_str`] gave.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The queue's name, the second part of the text.
+    pub fn queue(&self) -> &str {
+        self.0.split('/').nth(1).unwrap_or_default()
+    }
+
+    /// What the jobs of this lane ask for, the last part of the text.
+    pub fn class(&self) -> &str {
+        self.0.splitn(4, '/').nth(3).unwrap_or_default()
+    }
+}
+
+/// The place of a ready record in its lane: lower `band` first, then earlier `since`, then lower id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rank {
+    /// Urgency; 0 goes first.
+    pub band: u8,
+    /// Since when it waits.
+    pub since: Timestamp,
+}
+
+/// A versioned record with the index entries that belong to it, written together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Where it lies.
+    pub key: Key,
+    /// The version it was read at; [`Version::ABSENT`] when it is new.
+    pub version: Version,
+    /// Which lane it belongs to, ready or not; jobs only.
+    pub lane: Option<Lane>,
+    /// Its place in the ready index; `None` keeps it out.
+    pub rank: Option<Rank>,
+    /// The next time at which the sweep has to look at it; `None` keeps it out of the due index.
+    pub due_at: Option<Timestamp>,
+    /// Which list it is found in; for jobs the state. At most 80 bytes of printable ASCII.
+    pub shelf: String,
+    /// Its place in lists, newest first.
+    pub listed_at: Timestamp,
+    /// When it may be purged with its blobs; `None` is never.
+    pub expires_at: Option<Timestamp>,
+    /// What the codec wrote: JSON without NUL characters.
+    pub body: String,
+}
+
+impl Record {
+    /// Where this record stands in a list, to go on from.
+    pub fn position(&self) -> Position {
+        Position { listed_at: self.listed_at, id: self.key.id.clone() }
+    }
+}
+
+/// A place in a list: newest first, and among equals the greater id first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The place of the record in time.
+    pub listed_at: Timestamp,
+    /// The record's id.
+    pub id: String,
+}
+
+/// Bytes beside a record, too large or too cold for it. Purged with it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlobKey {
+    /// The record it belongs to.
+    pub owner: Key,
+    /// Its name under that record, like `payload/4f…` or `log/00001/000000`; at most 200 bytes of printable ASCII.
+    pub name: String,
+}
+
+/// A blob to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blob {
+    /// Where it lies.
+    pub key: BlobKey,
+    /// Its bytes.
+    pub body: Vec<u8>,
+}
+
+/// One guarded write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Put this record if what is stored still has its version (absent: if there is none).
+    Put(Record),
+    /// Delete the record and its blobs if it still has this version.
+    Delete(Key, Version),
+    /// Leave the record alone but refuse the change unless it still has this version.
+    Check(Key, Version),
+}
+
+impl Write {
+    /// The record this write is about.
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Put(record) => &record.key,
+            Self::Delete(key, _) | Self::Check(key, _) => key,
+        }
+    }
+
+    /// The version this write was decided on.
+    pub fn version(&self) -> Version {
+        match self {
+            Self::Put(record) => record.version,
+            Self::Delete(_, version) | Self::Check(_, version) => *version,
+        }
+    }
+}
+
+/// Writes that are done together: all or none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Guarded writes, each of another record.
+    pub writes: Vec<Write>,
+    /// Blobs, there no later than the records. When the change is refused they may or may not have been written:
+    /// a name has to carry what makes its content unique.
+    pub blobs: Vec<Blob>,
+}
+
+impl From<Record> for Change {
+    fn from(record: Record) -> Self {
+        Self { writes: vec![Write::Put(record)], blobs: Vec::new() }
+    }
+}
+
+/// What became of one change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// Every record of it has its next version.
+    Done,
+    /// A record was not at its version; nothing of it was written.
+    Conflict,
+}
+
+/// What one holder is to receive: the holder's record is written first, and only then its jobs.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The robot that takes the jobs.
+    pub holder: Record,
+    /// The offered records as they are to be.
+    pub jobs: Vec<Record>,
+}
+
+/// What became of one grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// Whether the holder was written. When not, none of its jobs was.
+    pub holder: Committed,
+    /// For each job of the grant, in order, whether it was written.
+    pub jobs: Vec<Committed>,
+}
+
+/// Decides on offered records. Runs once, quickly, and does no I/O: a store may hold locks meanwhile.
+pub type Decide<'a> = Box<dyn FnOnce(Vec<Record>) -> Vec<Grant> + Send + 'a>;
+
+/// How many unfinished records of one lane and shelf there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// The lane.
+    pub lane: Lane,
+    /// The shelf.
+    pub shelf: String,
+    /// How many.
+    pub records: u64,
+    /// The earliest `rank.since` among those in the ready index.
+    pub oldest: Option<Timestamp>,
+}
+
+/// What a blob met that was to be new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlobPut {
+    /// It was written.
+    Stored,
+    /// There is one of that name, with these bytes; nothing was written.
+    Exists(Vec<u8>),
+}
+
+/// Keeps records and guards their versions.
+///
+/// Reads marked *hint* may be stale or miss what was just written; all others see every write that was answered.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// What this store is called in stats and health: `memory`, `sqlite`, `postgres`, `sqs`.
+    fn name(&self) -> &'static str;
+
+    /// Answers when the store can be written to, as far as one cheap call can tell.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// The records of `keys`, in their order; strongly consistent.
+    async fn load(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, StoreError>;
+
+    /// Writes each change, or refuses it, independent of the others; the outcomes come in the order of `changes`.
+    ///
+    /// On an error any of them may have been written. A record occurs in at most one change of a call.
+    async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Committed>, StoreError>;
+
+    /// Offers up to `limit` ready records of `lanes`, best first over all lanes, to `decide` and writes its grants.
+    ///
+    /// Two claims at once never both write the same job. Grants come back in their order.
+    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError>;
+
+    /// Lanes with the text prefix `prefix` that hold ready records, at most `limit`, in the order of their text. Costs
+    /// what the lanes are, not what the records in them are. A hint.
+    async fn lanes(&self, prefix: &str, limit: usize) -> Result<Vec<Lane>, StoreError>;
+
+    /// Up to `limit` ready records of `lanes`, best first over all lanes. A hint.
+    async fn ready(&self, lanes: &[Lane], limit: usize) -> Result<Vec<Record>, StoreError>;
+
+    /// Up to `limit` records with `due_at <= now`, soonest first. A hint.
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Record>, StoreError>;
+
+    /// Up to `limit` records on any of `shelves`, newest first, after `after`.
+    ///
+    /// Costs what it gives and the number of shelves, not what lies on them. A hint.
+    async fn list(
+        &self,
+        kind: Kind,
+        partition: &str,
+        shelves: &[&str],
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError>;
+
+    /// How many records with a due time each lane and shelf of `tenant` has. Costs what they are. A hint.
+    async fn count(&self, tenant: &TenantName) -> Result<Vec<Count>, StoreError>;
+
+    /// How many ready records there are over all tenants, counted up to `limit` and no further. A hint.
+    async fn depth(&self, limit: u64) -> Result<u64, StoreError>;
+
+    /// The blobs of `keys`, in their order; strongly consistent.
+    async fn blobs(&self, keys: &[BlobKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError>;
+
+    /// The names of `owner`'s blobs that begin with `prefix` and sort after `after`, in order, at most `limit`.
+    async fn blob_names(
+        &self,
+        owner: &Key,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError>;
+
+    /// Writes a blob whether or not there is one of that name.
+    async fn put_blob(&self, blob: Blob) -> Result<(), StoreError>;
+
+    /// Writes a blob if there is none of that name.
+    async fn put_new_blob(&self, blob: Blob) -> Result<BlobPut, StoreError>;
+
+    /// Removes up to `limit` records with `expires_at <= now`, each with its blobs, and says how many.
+    async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
+}
+
+/// Why a store did not do what it was asked; act on the kind, read the cause.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It is out of reach, or too busy, for now. The call may or may not have been done.
+    #[error("the store is out of reach")]
+    Unavailable(#[source] BoxError),
+    /// What it holds cannot be read.
+    #[error("stored data cannot be read: {what}")]
+    Corrupt {
+        /// What was being read.
+        what: String,
+        /// Why it cannot be.
+        #[source]
+        source: BoxError,
+    },
+}
+
+/// Any error, as a cause.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
