@@ -4,4 +4,5 @@
 //! and knows no store by name.
 
 pub mod hints;
+pub mod memory;
 pub mod store;
