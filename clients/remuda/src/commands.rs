@@ -1,0 +1,76 @@
+//! The commands: one module each, and the one place that knows them all.
+
+mod completions;
+mod dead_letters;
+mod doctor;
+mod jobs;
+mod jobs_bulk;
+mod keys;
+mod queues;
+mod robots;
+mod stats;
+mod submit;
+mod submit_lines;
+mod watch;
+
+use clap::Subcommand;
+
+use crate::cli::Global;
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// What `remuda` can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Submit one job, or many from JSON lines
+    Submit(Box<submit::Submit>),
+    /// See, cancel, retry and follow jobs
+    #[command(subcommand)]
+    Jobs(jobs::Jobs),
+    /// See, drain and remove robots
+    #[command(subcommand)]
+    Robots(robots::Robots),
+    /// See, set and pause queues
+    #[command(subcommand)]
+    Queues(queues::Queues),
+    /// Deal with jobs that failed for good
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLetters),
+    /// Make, see and revoke keys
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Show store, robots and queues at a glance
+    Stats,
+    /// Check the server, the key, the robots and the queues, and say what to do
+    Doctor,
+    /// Print the completions for a shell
+    Completions(completions::Completions),
+}
+
+/// Does what was asked.
+pub(crate) fn run(command: Command, global: &Global) -> Result<(), Failure> {
+    match command {
+        Command::Submit(submit) => online(global, async |context| submit::run(*submit, context).await),
+        Command::Jobs(jobs) => online(global, async |context| jobs::run(jobs, context).await),
+        Command::Robots(robots) => online(global, async |context| robots::run(robots, context).await),
+        Command::Queues(queues) => online(global, async |context| queues::run(queues, context).await),
+        Command::DeadLetters(letters) => online(global, async |context| dead_letters::run(letters, context).await),
+        Command::Keys(keys) => online(global, async |context| keys::run(keys, context).await),
+        Command::Stats => online(global, async |context| stats::run(context).await),
+        Command::Doctor => online(global, async |context| doctor::run(context).await),
+        Command::Completions(completions) => completions::run(&completions),
+    }
+}
+
+/// Runs a command that speaks to the server.
+fn online(global: &Global, command: impl AsyncFnOnce(&Context) -> Result<(), Failure>) -> Result<(), Failure> {
+    let context = Context::new(global)?;
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Failure::System {
+            task: "start the runtime",
+            source,
+        })?
+        .block_on(command(&context))
+}

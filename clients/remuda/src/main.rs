@@ -1,0 +1,34 @@
+//! `remuda`: the command of those who submit jobs and look after robots.
+//!
+//! It speaks to a server over the HTTP contract alone and decides nothing about a job: it asks, shows, and turns the
+//! answer into an exit code.
+
+mod answers;
+mod arguments;
+mod cli;
+mod commands;
+mod context;
+mod failure;
+mod filter;
+mod lines;
+mod moments;
+mod output;
+mod paging;
+mod render;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::Cli;
+use failure::Exit;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let json = cli.global.json;
+    match commands::run(cli.command, &cli.global) {
+        Ok(()) => Exit::Done,
+        Err(failure) => failure.report(json),
+    }
+    .into()
+}
