@@ -3,6 +3,16 @@
 //! It loads, lets `domain` decide, and commits. It never decides itself, never reads a clock or draws chance by itself,
 //! and knows no store by name.
 
+mod codec;
+mod engine;
 pub mod hints;
 pub mod memory;
+pub mod operations;
 pub mod store;
+mod transition;
+
+pub use self::{
+    engine::{Clock, Engine, Entropy, Refusal, Settings},
+    operations::*,
+    store::{Store, StoreError},
+};

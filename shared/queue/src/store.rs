@@ -28,7 +28,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Self; 6] = [Self::Job, Self::Robot, Self::Queue, Self::Dedup, Self::ApiKey, Self::Tenant];
+    pub const ALL: [Self; 6] = [
+        Self::Job,
+        Self::Robot,
+        Self::Queue,
+        Self::Dedup,
+        Self::ApiKey,
+        Self::Tenant,
+    ];
 
     /// The kind that is stored as `code`.
     pub fn from_code(code: u8) -> Option<Self> {
@@ -50,12 +57,20 @@ pub struct Key {
 impl Key {
     /// The key of `id` under its tenant.
     pub fn new(kind: Kind, tenant: &TenantName, id: impl Into<String>) -> Self {
-        Self { kind, partition: tenant.as_str().to_owned(), id: id.into() }
+        Self {
+            kind,
+            partition: tenant.as_str().to_owned(),
+            id: id.into(),
+        }
     }
 
     /// The key of `id` in the common partition.
     pub fn common(kind: Kind, id: impl Into<String>) -> Self {
-        Self { kind, partition: String::new(), id: id.into() }
+        Self {
+            kind,
+            partition: String::new(),
+            id: id.into(),
+        }
     }
 }
 
@@ -93,6 +108,11 @@ impl Lane {
         Self(format!("{}{class}", Self::prefix(tenant, queue, target)))
     }
 
+    /// What the texts of all lanes of this queue begin with, whatever their target.
+    pub fn queue_prefix(tenant: &TenantName, queue: &QueueName) -> String {
+        format!("{tenant}/{queue}/")
+    }
+
     /// What the texts of all lanes of this queue and target begin with.
     pub fn prefix(tenant: &TenantName, queue: &QueueName, target: Option<&RobotId>) -> String {
         format!("{tenant}/{queue}/{}/", target.map_or("", RobotId::as_str))
@@ -111,6 +131,11 @@ impl Lane {
     /// The queue's name, the second part of the text.
     pub fn queue(&self) -> &str {
         self.0.split('/').nth(1).unwrap_or_default()
+    }
+
+    /// The one robot that may have the jobs of this lane, the third part of the text; empty for any.
+    pub fn target(&self) -> &str {
+        self.0.split('/').nth(2).unwrap_or_default()
     }
 
     /// What the jobs of this lane ask for, the last part of the text.
@@ -154,7 +179,10 @@ pub struct Record {
 impl Record {
     /// Where this record stands in a list, to go on from.
     pub fn position(&self) -> Position {
-        Position { listed_at: self.listed_at, id: self.key.id.clone() }
+        Position {
+            listed_at: self.listed_at,
+            id: self.key.id.clone(),
+        }
     }
 }
 
@@ -226,7 +254,10 @@ pub struct Change {
 
 impl From<Record> for Change {
     fn from(record: Record) -> Self {
-        Self { writes: vec![Write::Put(record)], blobs: Vec::new() }
+        Self {
+            writes: vec![Write::Put(record)],
+            blobs: Vec::new(),
+        }
     }
 }
 

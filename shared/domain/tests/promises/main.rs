@@ -1,0 +1,12 @@
+//! What `domain` promises, case by case and by properties over random lives of a job.
+
+mod budget;
+mod cancelling;
+mod explaining;
+mod finishing;
+mod matching;
+mod robots;
+mod story;
+mod timing;
+mod transitions;
+mod walks;

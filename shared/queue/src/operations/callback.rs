@@ -1,0 +1,196 @@
+//! What a robot reports of an attempt: its end, or that it gives the job back.
+
+use domain::{
+    Event, Job, JobId, Rejection, RobotId, TenantName,
+    job::{Fence, Outcome, Report, StateName},
+};
+use tracing::info;
+
+use super::submit::digest;
+use crate::{
+    codec::{Stored, job_key},
+    engine::{Engine, Refusal, TRIES_MAX, too_busy},
+    hints::Hint,
+    store::{Blob, BlobKey, Change, Committed},
+};
+
+/// A robot's report of the end of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FinishReport {
+    /// The attempt it speaks for.
+    pub fence: Fence,
+    /// How it went.
+    pub outcome: Outcome,
+    /// The result as compact JSON, if there is one.
+    pub result: Option<String>,
+    /// The digest of the report by its meaning, without the token.
+    pub digest: String,
+}
+
+/// What a report of an end came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The state of the job right after the report.
+    pub state: StateName,
+    /// Whether the same was reported before, so that nothing changed now.
+    pub repeated: bool,
+}
+
+/// A report that has not been settled yet.
+struct Pending {
+    place: usize,
+    job: JobId,
+    report: FinishReport,
+}
+
+impl Engine {
+    /// Takes the report of one attempt.
+    pub async fn finish(
+        &self,
+        tenant: &TenantName,
+        robot: &RobotId,
+        job: JobId,
+        report: FinishReport,
+    ) -> Result<Answered, Refusal> {
+        let mut answers = self.finish_many(tenant, robot, vec![(job, report)]).await?;
+        answers.pop().unwrap_or(Err(Refusal::NotFound))
+    }
+
+    /// Takes reports of many attempts, each for itself; the answers come in their order.
+    pub async fn finish_many(
+        &self,
+        tenant: &TenantName,
+        robot: &RobotId,
+        reports: Vec<(JobId, FinishReport)>,
+    ) -> Result<Vec<Result<Answered, Refusal>>, Refusal> {
+        let mut answers: Vec<Option<Result<Answered, Refusal>>> = reports.iter().map(|_| None).collect();
+        let mut open: Vec<Pending> = reports
+            .into_iter()
+            .enumerate()
+            .map(|(place, (job, report))| Pending { place, job, report })
+            .collect();
+        for _ in 0..TRIES_MAX {
+            if open.is_empty() {
+                break;
+            }
+            open = self.finish_round(tenant, robot, open, &mut answers).await?;
+        }
+        Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(too_busy().into()))).collect())
+    }
+
+    /// Settles the reports it can and gives back those that met a conflict.
+    async fn finish_round(
+        &self,
+        tenant: &TenantName,
+        robot: &RobotId,
+        open: Vec<Pending>,
+        answers: &mut [Option<Result<Answered, Refusal>>],
+    ) -> Result<Vec<Pending>, Refusal> {
+        let keys: Vec<_> = open.iter().map(|pending| job_key(tenant, pending.job)).collect();
+        let now = self.now();
+        let (mut changes, mut written, mut again) = (Vec::new(), Vec::new(), Vec::new());
+        for (pending, job) in open.into_iter().zip(self.load_jobs(&keys).await?) {
+            let taken: Result<Stored<Job>, Refusal> = job
+                .ok_or(Refusal::NotFound)
+                .and_then(|job| Ok(job.with(finished(&job.value, robot, &pending, self.chance(), now)?)));
+            match taken {
+                // Two reports of one job in one call: the later one sees what the earlier one did.
+                Ok(job) if written.iter().any(|(_, state): &(Pending, Stored<Job>)| state.value.id == job.value.id) => {
+                    again.push(pending);
+                }
+                Ok(job) => {
+                    changes.push(self.finish_change(&job, &pending, now));
+                    written.push((pending, job));
+                }
+                Err(Refusal::Job(Rejection::Repeated(state))) => {
+                    answers[pending.place] = Some(Ok(Answered { state, repeated: true }));
+                }
+                Err(refusal) => answers[pending.place] = Some(Err(refusal)),
+            }
+        }
+        if changes.is_empty() {
+            return Ok(again);
+        }
+        let mut hints: Vec<Hint> = Vec::new();
+        for ((pending, job), outcome) in written.into_iter().zip(self.store.commit(changes).await?) {
+            match outcome {
+                Committed::Conflict => again.push(pending),
+                Committed::Done => {
+                    let state = job.value.state.name();
+                    info!(job.id = %job.value.id, "Attempt {} of job {} ended: {state}", pending.report.fence.attempt, job.value.id);
+                    answers[pending.place] = Some(Ok(Answered { state, repeated: false }));
+                    let queue = job.value.spec.queue.clone();
+                    let hint = Hint { tenant: tenant.clone(), queue, not_before: job.value.next_timer() };
+                    if !hints.contains(&hint) {
+                        hints.push(hint);
+                    }
+                }
+            }
+        }
+        if !hints.is_empty() {
+            self.hints.wake(&hints).await;
+        }
+        Ok(again)
+    }
+
+    fn finish_change(&self, job: &Stored<Job>, pending: &Pending, now: domain::Timestamp) -> Change {
+        let mut change = self.job_change(job.clone(), now);
+        if let (Some(name), Some(result)) = (result_name(&pending.report), &pending.report.result) {
+            let key = BlobKey { owner: job_key(&job.value.tenant, job.value.id), name };
+            change.blobs.push(Blob { key, body: result.clone().into_bytes() });
+        }
+        change
+    }
+
+    /// Takes back a job that the robot has not begun.
+    pub async fn release(
+        &self,
+        tenant: &TenantName,
+        robot: &RobotId,
+        job: JobId,
+        fence: Fence,
+    ) -> Result<StateName, Refusal> {
+        let released = self
+            .transition(tenant, job, |job| {
+                is_by(job, robot, &fence)?;
+                Ok(Event::Release { fence: fence.clone() })
+            })
+            .await;
+        match released {
+            Ok(job) => {
+                let hint = Hint { tenant: tenant.clone(), queue: job.value.spec.queue.clone(), not_before: None };
+                self.hints.wake(&[hint]).await;
+                Ok(job.value.state.name())
+            }
+            Err(Refusal::Job(Rejection::Repeated(state))) => Ok(state),
+            Err(refusal) => Err(refusal),
+        }
+    }
+}
+
+fn finished(
+    job: &Job,
+    robot: &RobotId,
+    pending: &Pending,
+    chance: domain::retry::Chance,
+    now: domain::Timestamp,
+) -> Result<Job, Refusal> {
+    let FinishReport { fence, outcome, digest, .. } = &pending.report;
+    is_by(job, robot, fence)?;
+    let report = Report { outcome: outcome.clone(), digest: digest.clone(), result: result_name(&pending.report) };
+    Ok(job.apply(&Event::Finish { fence: fence.clone(), report, chance }, now)?)
+}
+
+/// Where the result lies. Another result has another name, so that a report that loses a race spoils nothing.
+fn result_name(report: &FinishReport) -> Option<String> {
+    let result = report.result.as_ref()?;
+    Some(format!("result/{:05}/{}", report.fence.attempt, digest(&[result.as_bytes()])))
+}
+
+/// Refuses a robot that shows the token of another robot's hold.
+pub(crate) fn is_by(job: &Job, robot: &RobotId, fence: &Fence) -> Result<(), Refusal> {
+    match job.state.last_hold() {
+        Some(hold) if hold.is(fence) && hold.robot != *robot => Err(Refusal::WrongRobot),
+        _ => Ok(()),
+    }
+}

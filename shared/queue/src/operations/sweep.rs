@@ -1,0 +1,187 @@
+//! The sweep: fires every timer that is due, and removes what has been kept long enough.
+
+use domain::{Event, Job, QueueName, Timestamp, job::StateName};
+use tracing::{info, warn};
+
+use crate::{
+    codec::{self, DedupHolder, Stored},
+    engine::Engine,
+    hints::Hint,
+    store::{Change, Committed, Kind, Record, StoreError, Write},
+};
+
+/// How many records one step of a sweep looks at.
+const SWEEP_PAGE: usize = 500;
+
+/// How many steps one sweep takes before it leaves the rest to the next.
+const SWEEP_STEPS_MAX: usize = 40;
+
+/// How many records one step of a purge removes.
+const PURGE_PAGE: usize = 500;
+
+/// How many steps of purge one sweep takes.
+const PURGE_STEPS_MAX: usize = 10;
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// How many jobs became ready: their time came, or their lease ran out.
+    pub ready: u64,
+    /// How many of those had been handed to a robot.
+    pub leases_lost: u64,
+    /// How many attempts that ran too long are to be tried again.
+    pub retried: u64,
+    /// How many jobs ended.
+    pub ended: u64,
+    /// How many timers found nothing due and were set anew.
+    pub rearmed: u64,
+    /// How many records somebody else changed in the meantime.
+    pub conflicts: u64,
+    /// How many records were removed.
+    pub purged: u64,
+    /// Whether there was more to do than one sweep does.
+    pub more: bool,
+}
+
+/// A due record and what it is to become.
+struct Firing {
+    change: Change,
+    effect: Effect,
+}
+
+enum Effect {
+    Moved { from: StateName, job: Box<Job> },
+    Rearmed,
+    Removed,
+}
+
+impl Engine {
+    /// Fires the timers that are due now, in batches, and purges. Two sweeps at once do the same as one.
+    pub async fn sweep(&self) -> Result<Swept, StoreError> {
+        let mut swept = Swept::default();
+        swept.more = true;
+        for _ in 0..SWEEP_STEPS_MAX {
+            let now = self.now();
+            let due = self.store.due(now, SWEEP_PAGE).await?;
+            let full = due.len() == SWEEP_PAGE;
+            let fired = self.fire(due, now, &mut swept).await?;
+            if !full || fired == 0 {
+                // A page on which nothing could be changed is left to whoever changed it.
+                swept.more = full;
+                break;
+            }
+        }
+        self.purge(&mut swept).await?;
+        if swept != Swept::default() {
+            info!(?swept, "Swept");
+        }
+        Ok(swept)
+    }
+
+    /// Fires the timers of `due` and says how many records were written.
+    async fn fire(&self, due: Vec<Record>, now: Timestamp, swept: &mut Swept) -> Result<usize, StoreError> {
+        let mut firings = Vec::with_capacity(due.len());
+        for record in due {
+            match self.firing(&record, now).await {
+                Ok(firing) => firings.push(firing),
+                // One record that cannot be read must not keep the others from their timers.
+                Err(StoreError::Corrupt { what, source }) => warn!("Cannot read {what}: {source}"),
+                Err(error) => return Err(error),
+            }
+        }
+        if firings.is_empty() {
+            return Ok(0);
+        }
+        let changes = firings.iter_mut().map(|firing| std::mem::take(&mut firing.change)).collect();
+        let outcomes = self.store.commit(changes).await?;
+        let mut hints: Vec<Hint> = Vec::new();
+        let mut written = 0;
+        for (firing, outcome) in firings.into_iter().zip(outcomes) {
+            if outcome == Committed::Conflict {
+                swept.conflicts += 1;
+                continue;
+            }
+            written += 1;
+            if let Some(hint) = count(&firing.effect, swept)
+                && !hints.contains(&hint)
+            {
+                hints.push(hint);
+            }
+        }
+        if !hints.is_empty() {
+            self.hints.wake(&hints).await;
+        }
+        Ok(written)
+    }
+
+    async fn firing(&self, record: &Record, now: Timestamp) -> Result<Firing, StoreError> {
+        match record.key.kind {
+            Kind::Job => self.job_firing(record, now),
+            Kind::Dedup => self.dedup_firing(record, now).await,
+            Kind::Robot | Kind::Queue | Kind::ApiKey | Kind::Tenant => {
+                let change = Record { due_at: None, ..record.clone() }.into();
+                Ok(Firing { change, effect: Effect::Rearmed })
+            }
+        }
+    }
+
+    fn job_firing(&self, record: &Record, now: Timestamp) -> Result<Firing, StoreError> {
+        let job: Stored<Job> = codec::read(record)?;
+        match job.value.apply(&Event::Tick { chance: self.chance() }, now) {
+            Ok(next) => {
+                let effect = Effect::Moved { from: job.value.state.name(), job: Box::new(next.clone()) };
+                Ok(Firing { change: self.job_change(job.with(next), now), effect })
+            }
+            // Its lease was renewed since the timer was set.
+            Err(_) => Ok(Firing { change: self.job_record(&job, now).into(), effect: Effect::Rearmed }),
+        }
+    }
+
+    /// A dedup key whose job is over is let go, so that it does not stay for ever.
+    async fn dedup_firing(&self, record: &Record, now: Timestamp) -> Result<Firing, StoreError> {
+        let holder: Stored<DedupHolder> = codec::read(record)?;
+        let job = self.load_job(&holder.value.tenant, holder.value.job).await?;
+        if job.is_some_and(|job| !job.value.state.name().is_terminal()) {
+            let change = codec::dedup_record(record.key.clone(), &holder, now).into();
+            return Ok(Firing { change, effect: Effect::Rearmed });
+        }
+        let writes = vec![Write::Delete(record.key.clone(), record.version)];
+        Ok(Firing { change: Change { writes, blobs: Vec::new() }, effect: Effect::Removed })
+    }
+
+    async fn purge(&self, swept: &mut Swept) -> Result<(), StoreError> {
+        for _ in 0..PURGE_STEPS_MAX {
+            let removed = self.store.purge(self.now(), PURGE_PAGE).await?;
+            swept.purged += removed as u64;
+            if removed < PURGE_PAGE {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Counts what was done, and says which queue may have work by it.
+fn count(effect: &Effect, swept: &mut Swept) -> Option<Hint> {
+    let (from, job) = match effect {
+        Effect::Rearmed => {
+            swept.rearmed += 1;
+            return None;
+        }
+        Effect::Removed => {
+            swept.purged += 1;
+            return None;
+        }
+        Effect::Moved { from, job } => (*from, job),
+    };
+    match job.state.name() {
+        StateName::Ready => {
+            swept.ready += 1;
+            swept.leases_lost += u64::from(matches!(from, StateName::Leased | StateName::Running));
+        }
+        StateName::Scheduled => swept.retried += 1,
+        _ => swept.ended += 1,
+    }
+    let queue: QueueName = job.spec.queue.clone();
+    (!job.state.name().is_terminal()).then(|| Hint { tenant: job.tenant.clone(), queue, not_before: job.next_timer() })
+}

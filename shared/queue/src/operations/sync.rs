@@ -1,0 +1,481 @@
+//! The one hot call of a robot: it is heard of, renews, reports progress, hears cancels, and gets jobs.
+//!
+//! A robot's record reserves a slot before a job is leased, and gives it back only when the job can no longer be leased
+//! on the strength of it. So a robot never holds more than it may, however many syncs and dispatches race.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use domain::{
+    Event, Job, JobId, LeaseToken, Queue, QueueName, Robot, RobotId, TenantName, Timestamp,
+    job::{CANCEL_GRACE, Fence, Progress, State},
+    plan::plan,
+    robot::{Mode, Reservation, Turn},
+};
+
+use crate::{
+    codec::{self, Stored, job_key, queue_key},
+    engine::{Engine, Refusal, TRIES_MAX, too_busy},
+    store::{BlobKey, Change, Committed, Grant, Key, Kind, Lane, Record, StoreError},
+};
+
+/// How many lanes of one queue a sync looks at.
+pub(crate) const LANES_MAX: usize = 1_000;
+
+/// How many jobs a sync is offered for each slot it has: some may be out of time.
+const OFFERED_PER_SLOT: usize = 2;
+
+/// When a robot that was given jobs is expected back, to say that it began them.
+const BEGIN_SYNC: Duration = Duration::from_millis(100);
+
+/// What a robot says in a sync.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SyncRequest {
+    /// Its session.
+    pub epoch: u64,
+    /// The number of this sync within the session.
+    pub seq: u64,
+    /// What it says of itself.
+    pub mode: Mode,
+    /// How many more jobs it could take.
+    pub free_slots: u32,
+    /// What it works on.
+    pub running: Vec<Listed>,
+}
+
+/// A job that a robot says it works on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// The job.
+    pub job: JobId,
+    /// The lease it works under.
+    pub fence: Fence,
+    /// How far it is, if it says.
+    pub progress: Option<Progress>,
+}
+
+/// What a robot is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SyncAnswer {
+    /// The server's time.
+    pub server_time: Timestamp,
+    /// When to sync next.
+    pub next_sync: Duration,
+    /// What became of each job it listed, in their order.
+    pub leases: Vec<LeaseAnswer>,
+    /// The jobs it is given.
+    pub assign: Vec<Assignment>,
+    /// Whether it is to take nothing new.
+    pub drain: bool,
+}
+
+/// What became of a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseAnswer {
+    /// The job.
+    pub job: JobId,
+    /// The attempt.
+    pub attempt: u32,
+    /// What became of it.
+    pub status: LeaseStatus,
+    /// How long the lease is from now on; `None` when it is lost.
+    pub ttl: Option<Duration>,
+    /// How long the robot has to stop; `None` unless it is to.
+    pub grace: Option<Duration>,
+}
+
+/// What became of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseStatus {
+    /// The robot has it on.
+    Renewed,
+    /// It is over: the robot must stop.
+    Lost,
+    /// The robot has it, and is asked to stop.
+    Cancel,
+}
+
+/// A job that a robot is given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment {
+    /// The job.
+    pub job: Job,
+    /// The attempt.
+    pub attempt: u32,
+    /// What to show with each report.
+    pub token: LeaseToken,
+    /// How long the lease is from now on.
+    pub lease_ttl: Duration,
+    /// The payload as compact JSON; `None` is `null`.
+    pub payload: Option<String>,
+    /// What earlier attempts kept, as JSON, by name.
+    pub checkpoints: BTreeMap<String, String>,
+}
+
+/// What a sync works on.
+struct Desk {
+    now: Timestamp,
+    robot: Stored<Robot>,
+    queues: BTreeMap<QueueName, Queue>,
+    jobs: BTreeMap<JobId, Stored<Job>>,
+    /// The jobs that this sync changed.
+    changed: Vec<JobId>,
+    /// The jobs whose version has to move on, so that a claim that is under way fails.
+    fenced: Vec<JobId>,
+    leases: Vec<LeaseAnswer>,
+    given: Vec<Reservation>,
+}
+
+impl Engine {
+    /// Answers a sync. The same one again gets the same jobs again.
+    pub async fn sync(
+        &self,
+        tenant: &TenantName,
+        id: &RobotId,
+        request: SyncRequest,
+    ) -> Result<SyncAnswer, Refusal> {
+        for _ in 0..TRIES_MAX {
+            let robot = self.load_robot(tenant, id).await?.ok_or(Refusal::NotFound)?;
+            let turn = robot.value.turn(request.epoch, request.seq)?;
+            let mut desk = self.desk(robot, &request).await?;
+            desk.renew(&request);
+            if turn == Turn::New {
+                desk.hear(&request);
+                desk.reconcile();
+                desk.hand_over();
+            }
+            if !self.write_jobs(&desk).await? {
+                continue;
+            }
+            if turn == Turn::Again {
+                return Ok(self.answer_again(desk).await?);
+            }
+            if let Some(answer) = self.claim_and_answer(desk, &request).await? {
+                return Ok(answer);
+            }
+        }
+        Err(too_busy().into())
+    }
+
+    /// Loads what the sync is about.
+    async fn desk(&self, robot: Stored<Robot>, request: &SyncRequest) -> Result<Desk, StoreError> {
+        let tenant = &robot.value.tenant;
+        let held = robot.value.holds.iter().chain(&robot.value.answered).map(|hold| hold.job);
+        let ids: std::collections::BTreeSet<JobId> =
+            held.chain(request.running.iter().map(|listed| listed.job)).collect();
+        let queue_keys = robot.value.queues.iter().map(|name| queue_key(tenant, name));
+        let keys: Vec<Key> = queue_keys.chain(ids.iter().map(|id| job_key(tenant, *id))).collect();
+        let (mut queues, mut jobs) = (BTreeMap::new(), BTreeMap::new());
+        for record in self.store.load(&keys).await?.into_iter().flatten() {
+            if record.key.kind == Kind::Queue {
+                let queue: Queue = codec::read(&record)?.value;
+                queues.insert(queue.name.clone(), queue);
+            } else {
+                let job: Stored<Job> = codec::read(&record)?;
+                jobs.insert(job.value.id, job);
+            }
+        }
+        Ok(Desk {
+            now: self.now(),
+            robot,
+            queues,
+            jobs,
+            changed: Vec::new(),
+            fenced: Vec::new(),
+            leases: Vec::new(),
+            given: Vec::new(),
+        })
+    }
+
+    /// Writes the jobs that the sync changed; `false` when one was changed by somebody else.
+    async fn write_jobs(&self, desk: &Desk) -> Result<bool, StoreError> {
+        let ids = desk.changed.iter().chain(&desk.fenced);
+        let changes: Vec<Change> =
+            ids.filter_map(|id| desk.jobs.get(id)).map(|job| self.job_change(job.clone(), desk.now)).collect();
+        if changes.is_empty() {
+            return Ok(true);
+        }
+        Ok(self.store.commit(changes).await?.iter().all(|outcome| *outcome == Committed::Done))
+    }
+
+    /// Claims jobs for free slots and writes the robot; `None` when the robot was changed by somebody else.
+    async fn claim_and_answer(
+        &self,
+        mut desk: Desk,
+        request: &SyncRequest,
+    ) -> Result<Option<SyncAnswer>, StoreError> {
+        let free = desk.robot.value.free() as usize;
+        let lanes = if free == 0 { Vec::new() } else { self.lanes_for(&desk).await? };
+        desk.robot.value.next_sync_at = Some(desk.now + self.next_sync(&desk, !lanes.is_empty()));
+        let claimed = if lanes.is_empty() {
+            desk.settle_robot(&[]);
+            let record = codec::robot_record(&desk.robot);
+            (self.store.commit(vec![record.into()]).await? == [Committed::Done]).then(Vec::new)
+        } else {
+            self.claim(&mut desk, &lanes, free).await?
+        };
+        let Some(claimed) = claimed else { return Ok(None) };
+        for job in claimed {
+            desk.jobs.insert(job.id, Stored::new(job));
+        }
+        let assign = self.assignments(&desk, &desk.robot.value.answered).await?;
+        let next_sync = if assign.is_empty() { self.next_sync(&desk, !lanes.is_empty()) } else { BEGIN_SYNC };
+        let drain = desk.robot.value.drain;
+        debug_assert!(assign.len() <= request.free_slots as usize);
+        Ok(Some(SyncAnswer { server_time: desk.now, next_sync, leases: desk.leases, assign, drain }))
+    }
+
+    /// Has the store offer jobs of `lanes` and takes those that go to this robot.
+    async fn claim(&self, desk: &mut Desk, lanes: &[Lane], free: usize) -> Result<Option<Vec<Job>>, StoreError> {
+        let (now, engine) = (desk.now, self);
+        let mut decided: Option<(Robot, Vec<Job>)> = None;
+        let (before, queues, given) = (&desk.robot, &desk.queues, &desk.given);
+        let slot = &mut decided;
+        let decide = Box::new(move |offered: Vec<Record>| {
+            let mut robot = before.clone();
+            let jobs = engine.take_for(&mut robot.value, queues, &offered, now);
+            settle(&mut robot.value, given, &jobs);
+            let records = jobs.iter().map(|job| engine.job_record(job, now)).collect();
+            let grant = Grant { holder: codec::robot_record(&robot), jobs: records };
+            *slot = Some((robot.value, jobs.into_iter().map(|job| job.value).collect()));
+            vec![grant]
+        });
+        let granted = self.store.claim(lanes, free * OFFERED_PER_SLOT, decide).await?;
+        let (Some((robot, jobs)), Some(granted)) = (decided, granted.into_iter().next()) else { return Ok(None) };
+        if granted.holder == Committed::Conflict {
+            return Ok(None);
+        }
+        // A job that was not written stays reserved until the next sync finds that nobody holds it.
+        let written = |outcome: &Committed| *outcome == Committed::Done;
+        let jobs: Vec<Job> =
+            jobs.into_iter().zip(&granted.jobs).filter(|(_, outcome)| written(outcome)).map(|(job, _)| job).collect();
+        desk.robot.value = robot;
+        Ok(Some(jobs))
+    }
+
+    /// Leases to `robot` those of the offered jobs that are its.
+    fn take_for(
+        &self,
+        robot: &mut Robot,
+        queues: &BTreeMap<QueueName, Queue>,
+        offered: &[Record],
+        now: Timestamp,
+    ) -> Vec<Stored<Job>> {
+        // A job that cannot be read is left where it is; whoever asks for it by its id is told.
+        let jobs: Vec<Stored<Job>> = offered.iter().filter_map(|record| codec::read(record).ok()).collect();
+        let ready: Vec<&Stored<Job>> = jobs.iter().filter(|job: &&Stored<Job>| !job.value.is_due(now)).collect();
+        let values: Vec<&Job> = ready.iter().map(|job| &job.value).collect();
+        let strategy = |name: &QueueName| queues.get(name).map(|queue| queue.strategy).unwrap_or_default();
+        let matches = plan(&values, &[&*robot], strategy, self.word());
+        let mut taken = Vec::new();
+        for found in matches {
+            let job = ready[found.job];
+            let event = Event::Claim {
+                robot: robot.id.clone(),
+                token: self.new_token(),
+                lease: lease_of(queues, &job.value.spec.queue),
+            };
+            if let Ok(leased) = job.value.apply(&event, now) {
+                robot.reserve(&leased, now);
+                taken.push(job.with(leased));
+            }
+        }
+        taken
+    }
+
+    /// The lanes with work that this robot may have.
+    async fn lanes_for(&self, desk: &Desk) -> Result<Vec<Lane>, StoreError> {
+        let robot = &desk.robot.value;
+        let open = robot.queues.iter().filter(|name| desk.queues.get(name).is_none_or(|queue| !queue.paused));
+        let prefixes: Vec<String> = open
+            .flat_map(|queue| [None, Some(&robot.id)].map(|target| Lane::prefix(&robot.tenant, queue, target)))
+            .collect();
+        let found = futures::future::try_join_all(prefixes.iter().map(|prefix| self.store.lanes(prefix, LANES_MAX)));
+        let mut lanes: Vec<Lane> = found.await?.into_iter().flatten().collect();
+        lanes.retain(|lane| {
+            let queue = QueueName::parse(lane.queue());
+            let requires = codec::lane_requires(lane);
+            queue.is_ok_and(|queue| requires.is_some_and(|requires| robot.fits(&queue, &requires)))
+        });
+        Ok(lanes)
+    }
+
+    /// When the robot is to sync next: soon while there is work, later while there is none.
+    fn next_sync(&self, desk: &Desk, work_waits: bool) -> Duration {
+        let idle = if work_waits { self.settings.busy_sync } else { self.settings.idle_sync };
+        let leases = desk.robot.value.holds.iter().filter_map(|hold| desk.jobs.get(&hold.job));
+        let shortest = leases.map(|job| lease_of(&desk.queues, &job.value.spec.queue)).min();
+        shortest.map_or(idle, |lease| idle.min(lease / 4))
+    }
+
+    async fn answer_again(&self, desk: Desk) -> Result<SyncAnswer, StoreError> {
+        let assign = self.assignments(&desk, &desk.robot.value.answered).await?;
+        let next_sync = if assign.is_empty() { self.next_sync(&desk, false) } else { BEGIN_SYNC };
+        let drain = desk.robot.value.drain;
+        Ok(SyncAnswer { server_time: desk.now, next_sync, leases: desk.leases, assign, drain })
+    }
+
+    /// The jobs of `answered` with all that a robot needs to begin, as far as they were really leased to it.
+    async fn assignments(&self, desk: &Desk, answered: &[Reservation]) -> Result<Vec<Assignment>, StoreError> {
+        let mut assign: Vec<Assignment> = Vec::new();
+        for hold in answered {
+            let Some(job) = desk.jobs.get(&hold.job).map(|job| &job.value) else { continue };
+            let Some(last) = job.state.last_hold().filter(|last| last.is(&fence_of(hold))) else { continue };
+            assign.push(Assignment {
+                job: job.clone(),
+                attempt: last.attempt,
+                token: last.token.clone(),
+                lease_ttl: lease_left(job, desk.now),
+                payload: None,
+                checkpoints: self.checkpoints(job, last.attempt).await?,
+            });
+        }
+        let names: Vec<Option<BlobKey>> = assign.iter().map(|given| payload_name(&given.job)).collect();
+        let keys: Vec<BlobKey> = names.iter().flatten().cloned().collect();
+        let mut texts = self.texts(&keys).await?.into_iter();
+        for (given, name) in assign.iter_mut().zip(names) {
+            given.payload = name.and_then(|_| texts.next().flatten());
+        }
+        Ok(assign)
+    }
+}
+
+impl Desk {
+    /// Renews what the robot says it works on.
+    fn renew(&mut self, request: &SyncRequest) {
+        for listed in &request.running {
+            let answer = self.renew_one(listed);
+            self.leases.push(answer);
+        }
+    }
+
+    fn renew_one(&mut self, listed: &Listed) -> LeaseAnswer {
+        let (job, attempt) = (listed.job, listed.fence.attempt);
+        let lost = LeaseAnswer { job, attempt, status: LeaseStatus::Lost, ttl: None, grace: None };
+        let Some(stored) = self.jobs.get(&job) else { return lost };
+        if stored.value.state.hold().is_none_or(|hold| hold.robot != self.robot.value.id) {
+            return lost;
+        }
+        let event = Event::Renew {
+            fence: listed.fence.clone(),
+            lease: lease_of(&self.queues, &stored.value.spec.queue),
+            progress: listed.progress.clone(),
+        };
+        let Ok(renewed) = stored.value.apply(&event, self.now) else { return lost };
+        let cancelling = renewed.cancel_requested_at.is_some();
+        let answer = LeaseAnswer {
+            status: if cancelling { LeaseStatus::Cancel } else { LeaseStatus::Renewed },
+            ttl: Some(lease_left(&renewed, self.now)),
+            grace: cancelling.then_some(CANCEL_GRACE),
+            ..lost
+        };
+        if renewed != stored.value {
+            let next = stored.with(renewed);
+            self.jobs.insert(job, next);
+            self.mark_changed(job);
+        }
+        answer
+    }
+
+    /// Takes down what the robot says of itself.
+    fn hear(&mut self, request: &SyncRequest) {
+        let robot = &mut self.robot.value;
+        robot.seq = Some(request.seq);
+        robot.mode = request.mode;
+        robot.free_slots = request.free_slots;
+        robot.seen_at = Some(self.now);
+    }
+
+    /// Gives back the slots of jobs that the robot holds no more, and takes one for each that it holds.
+    fn reconcile(&mut self) {
+        let holds = std::mem::take(&mut self.robot.value.holds);
+        for hold in holds {
+            match self.jobs.get(&hold.job).map(|job| &job.value) {
+                Some(job) if job.state.hold().is_some_and(|now| now.is(&fence_of(&hold))) => {
+                    self.robot.value.holds.push(hold);
+                }
+                // A claim that reserved this slot may still be on its way to the job: let it fail.
+                Some(job) if job.attempts.given < hold.attempt && !job.state.name().is_terminal() => {
+                    self.fenced.push(hold.job);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Gives the robot what a dispatch reserved for it, as far as it has room; the rest goes back.
+    fn hand_over(&mut self) {
+        let takes_jobs = self.robot.value.takes_jobs();
+        let mut room = if takes_jobs { self.robot.value.free_slots } else { 0 };
+        let holds = std::mem::take(&mut self.robot.value.holds);
+        for mut hold in holds {
+            let begun = self.jobs.get(&hold.job).is_some_and(|job| matches!(job.value.state, State::Running { .. }));
+            if hold.handed_over || begun {
+                hold.handed_over = true;
+                self.robot.value.holds.push(hold);
+                continue;
+            }
+            let Some(job) = self.jobs.get(&hold.job) else { continue };
+            let fence = fence_of(&hold);
+            let event = if room > 0 {
+                Event::HandOver { fence, lease: lease_of(&self.queues, &job.value.spec.queue) }
+            } else {
+                Event::Release { fence }
+            };
+            let Ok(next) = job.value.apply(&event, self.now) else { continue };
+            let next = job.with(next);
+            self.jobs.insert(hold.job, next);
+            self.mark_changed(hold.job);
+            if room > 0 {
+                room -= 1;
+                hold.handed_over = true;
+                self.given.push(hold.clone());
+                self.robot.value.holds.push(hold);
+            }
+        }
+        // What is handed over now takes of the slots the robot reported.
+        self.robot.value.free_slots = room;
+    }
+
+    fn settle_robot(&mut self, claimed: &[Stored<Job>]) {
+        settle(&mut self.robot.value, &self.given, claimed);
+    }
+
+    fn mark_changed(&mut self, job: JobId) {
+        if !self.changed.contains(&job) {
+            self.changed.push(job);
+        }
+    }
+}
+
+/// Notes on the robot's record what this sync answers with.
+fn settle(robot: &mut Robot, given: &[Reservation], claimed: &[Stored<Job>]) {
+    robot.answered = given.to_vec();
+    for hold in &mut robot.holds {
+        if claimed.iter().any(|job| job.value.id == hold.job) && !hold.handed_over {
+            hold.handed_over = true;
+            robot.answered.push(hold.clone());
+        }
+    }
+    robot.free_slots = robot.free_slots.saturating_sub(u32::try_from(claimed.len()).unwrap_or(u32::MAX));
+}
+
+fn fence_of(hold: &Reservation) -> Fence {
+    Fence { attempt: hold.attempt, token: hold.token.clone() }
+}
+
+/// How long a lease of jobs in `queue` is.
+pub(crate) fn lease_of(queues: &BTreeMap<QueueName, Queue>, queue: &QueueName) -> Duration {
+    queues.get(queue).map_or(Duration::from_secs(u64::from(Queue::LEASE_SECONDS)), Queue::lease)
+}
+
+fn lease_left(job: &Job, now: Timestamp) -> Duration {
+    match &job.state {
+        State::Leased { lease_ends, .. } | State::Running { lease_ends, .. } => lease_ends.since(now),
+        _ => Duration::ZERO,
+    }
+}
+
+fn payload_name(job: &Job) -> Option<BlobKey> {
+    let name = job.payload.clone()?;
+    Some(BlobKey { owner: job_key(&job.tenant, job.id), name })
+}
