@@ -10,15 +10,17 @@ const DEFAULT_URL: &str = "http://127.0.0.1:9000";
 /// Printed below the help of `remuda`.
 const AFTER_HELP: &str = "\
 Output:
-  Tables are for people and may change. With --json, stdout is one JSON document with the answer of the API as it is:
-  lists are {\"items\": [...], \"next_cursor\": ...}, also when several pages were read. A failure is then one
-  JSON object on stderr. Colours and progress bars appear on a terminal only; NO_COLOR turns the colours off.
+  Tables are for people and may change; --json prints one JSON document:
+  the API's answer as it is; a list is {\"items\": [...], \"next_cursor\": ...},
+  also when several pages were read; a failure is one object on stderr.
+  Colours and progress bars appear on a terminal only; NO_COLOR turns the
+  colours off.
 
 Exit codes:
-  0    done; of a job that was waited for: it succeeded
-  1    the server refused, or the job that was waited for did not succeed, or a check failed
-  2    the command line or a file given on it is wrong
-  3    the server cannot be reached, or says that it cannot serve now: the same command may work later
+  0    done; a job that was waited for succeeded
+  1    the server refused, or a job that was waited for did not succeed
+  2    the command line, or a file given on it, is wrong
+  3    the server cannot be reached or cannot serve now: try again later
   4    no such job, robot, queue or key
   5    the key is missing, unknown or lacks a scope
   130  interrupted
@@ -28,7 +30,7 @@ Environment:
 
 /// Submit jobs to robots, and see what becomes of them.
 #[derive(Debug, Parser)]
-#[command(name = "remuda", version, after_help = AFTER_HELP, propagate_version = true)]
+#[command(name = "remuda", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     /// What every command shares.
     #[command(flatten)]

@@ -12,6 +12,9 @@ pub(crate) use keys::keys;
 
 use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table};
 
+/// The space between two columns.
+const COLUMN_GAP: u16 = 2;
+
 /// How text is to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Style {
@@ -97,12 +100,30 @@ impl Look {
     }
 }
 
-/// The table's text; the space that padding leaves at both ends of a line is of no use.
-fn text_of(table: &mut Table) -> String {
+/// The table's text, without the space that padding leaves at the ends of lines.
+///
+/// Where the terminal is too narrow, columns are left out in the order of `expendable`, and only then are cells wrapped.
+fn text_of(table: &mut Table, expendable: &[usize]) -> String {
     for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+        column.set_padding((0, COLUMN_GAP));
+    }
+    for index in expendable {
+        if fits(table) {
+            break;
+        }
+        if let Some(column) = table.column_mut(*index) {
+            column.set_constraint(ColumnConstraint::Hidden);
+        }
     }
     table.trim_fmt()
+}
+
+fn fits(table: &Table) -> bool {
+    let shown = table.column_iter().filter(|column| !column.is_hidden());
+    let needed: usize = shown
+        .map(|column| usize::from(table.column_max_content_widths()[column.index] + COLUMN_GAP))
+        .sum();
+    table.width().is_none_or(|width| needed <= usize::from(width))
 }
 
 /// Rows of a name and a value, the values aligned.
@@ -114,7 +135,7 @@ fn fields(style: Style, rows: &[(&str, String)]) -> String {
     if let Some(column) = table.column_mut(0) {
         column.set_constraint(ColumnConstraint::ContentWidth);
     }
-    text_of(&mut table)
+    text_of(&mut table, &[])
 }
 
 /// Text from elsewhere without what would steer a terminal; line ends stay.
@@ -236,9 +257,25 @@ mod tests {
         };
         let mut table = style.table(&["ID", "TEXT"]);
         table.add_row(["0190f1f0-0000-7000-8000-000000000001", &"word ".repeat(30)]);
-        let text = text_of(&mut table);
+        let text = text_of(&mut table, &[]);
         assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
         assert!(text.contains("0190f1f0-0000-7000-8000-000000000001"), "{text}");
+    }
+
+    #[test]
+    fn columns_are_left_out_only_where_the_terminal_is_too_narrow() {
+        let text = |width| {
+            let mut table = Style { width, colour: false }.table(&["ID", "MISSABLE", "NEEDED"]);
+            table.add_row(["0190f1f0-0000-7000-8000-000000000001", "something", "word"]);
+            text_of(&mut table, &[1])
+        };
+        assert!(text(None).contains("something"));
+        assert!(text(Some(60)).contains("something"));
+        let narrow = text(Some(50));
+        assert!(
+            !narrow.contains("MISSABLE") && narrow.contains("NEEDED") && narrow.contains("word"),
+            "{narrow}"
+        );
     }
 
     #[test]
@@ -246,7 +283,7 @@ mod tests {
         let row = |style: Style| {
             let mut table = style.table(&["STATE"]);
             table.add_row([style.dressed("failed", Look::Bad)]);
-            text_of(&mut table)
+            text_of(&mut table, &[])
         };
         assert!(!row(Style::PLAIN).contains('\u{1b}'));
         assert!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use jiff::{SignedDuration, Timestamp};
 use remuda_client::{Method, Retry};
 use serde::Serialize;
@@ -18,27 +18,32 @@ use crate::moments::{Moment, parse_moment, parse_span};
 
 const AFTER_HELP: &str = "\
 Examples:
-  remuda submit invoice-export --payload '{\"month\": \"2026-10\"}' --capability browser --wait
+  remuda submit invoice-export --payload '{\"month\": \"2026-10\"}' --wait
   remuda submit --file job.json
   remuda submit --jsonl jobs.jsonl --batch 2026-11-21
 
-The id of the new job goes to stdout. A submit whose answer is lost is sent again with the same idempotency key, so it
-never makes two jobs.
+The id of the new job goes to stdout. A submit whose answer is lost is sent
+again with the same idempotency key, so it never makes two jobs.
 
-JSON lines: each line is a job as in POST /v1/jobs. They go in bulks of at most 1000 jobs and 5 MiB. A line without an
-\"idempotency_key\" gets one that is derived from its content, from which of the equal lines of the input it is, and
-from --batch. So the same command again, after a failure or by mistake, never doubles a job, also when refused lines
-were mended in between. To submit the same lines as new jobs, give another --batch. The server keeps keys as long as
-the jobs, at least 7 days. Refused lines are reported with their numbers; the others are taken; the exit code is then 1.";
+JSON lines: each line is a job as in POST /v1/jobs; they go in bulks of at
+most 1000 jobs and 5 MiB. A line without an \"idempotency_key\" gets one that
+is derived from its content, from which of the equal lines of the input it
+is, and from --batch. So the same command again, after a failure or by
+mistake, never doubles a job, also when refused lines were mended in between.
+To submit the same lines as new jobs, give another --batch. The server keeps
+keys as long as their jobs, at least 7 days.
+Refused lines are reported with their numbers and the others are taken; the
+exit code is then 1. With --json the answer is {\"results\": [{\"line\",
+\"status\", \"id\", \"error\"}]}.";
 
 /// What to submit.
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_long_help = AFTER_HELP, group = ArgGroup::new("source").args(["workflow", "file", "jsonl"]).required(true))]
 pub(crate) struct Submit {
     #[command(flatten)]
     inline: Option<InlineJob>,
     /// Submit the job in this JSON file, as in POST /v1/jobs; `-` is stdin
-    #[arg(long, value_name = "FILE", conflicts_with = "jsonl", required_unless_present_any = ["workflow", "jsonl"])]
+    #[arg(long, value_name = "FILE")]
     file: Option<String>,
     /// Submit a job for each line of this file; `-` is stdin
     #[arg(long, value_name = "FILE")]
@@ -60,67 +65,67 @@ pub(crate) struct Submit {
 
 /// A job on the command line.
 #[derive(Debug, Args)]
-#[group(id = "inline", multiple = true, conflicts_with_all = ["file", "jsonl"])]
+#[group(id = "inline", multiple = true, requires = "workflow", conflicts_with_all = ["file", "jsonl"])]
 struct InlineJob {
     /// The workflow to run
     #[arg(required = false, value_name = "WORKFLOW")]
     workflow: String,
     /// The workflow's version
-    #[arg(long, value_name = "VERSION", requires = "workflow")]
+    #[arg(long, value_name = "VERSION")]
     workflow_version: Option<String>,
     /// What the workflow works on, as JSON
-    #[arg(long, value_name = "JSON", value_parser = parse_json, conflicts_with = "payload_file", requires = "workflow")]
+    #[arg(long, value_name = "JSON", value_parser = parse_json, conflicts_with = "payload_file")]
     payload: Option<Box<RawValue>>,
     /// A file with the payload as JSON; `-` is stdin
-    #[arg(long, value_name = "FILE", requires = "workflow")]
+    #[arg(long, value_name = "FILE")]
     payload_file: Option<String>,
     /// The queue [default: default]
-    #[arg(long, value_name = "QUEUE", requires = "workflow")]
+    #[arg(long, value_name = "QUEUE")]
     queue: Option<String>,
     /// 0 to 20; 20 goes first [default: 5]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=20), requires = "workflow")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=20))]
     priority: Option<u8>,
     /// Wait so long before it runs (90s, 5m, 2h, 1d)
-    #[arg(long, value_name = "SPAN", value_parser = parse_span, conflicts_with = "run_at", requires = "workflow")]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, conflicts_with = "run_at")]
     delay: Option<SignedDuration>,
     /// Run it no earlier than this time (RFC 3339)
-    #[arg(long, value_name = "TIME", requires = "workflow")]
+    #[arg(long, value_name = "TIME")]
     run_at: Option<Timestamp>,
     /// Give up when it has not finished by then: a time (RFC 3339) or a span from now
-    #[arg(long, value_name = "WHEN", value_parser = parse_moment, requires = "workflow")]
+    #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
     deadline: Option<Moment>,
     /// A capability that the robot must have; may be repeated
-    #[arg(long = "capability", value_name = "NAME", requires = "workflow")]
+    #[arg(long = "capability", value_name = "NAME")]
     capabilities: Vec<String>,
     /// The environment that the robot must be of
-    #[arg(long, value_name = "NAME", requires = "workflow")]
+    #[arg(long, value_name = "NAME")]
     environment: Option<String>,
     /// The one robot that may run it
-    #[arg(long, value_name = "ROBOT_ID", requires = "workflow")]
+    #[arg(long, value_name = "ROBOT_ID")]
     robot: Option<String>,
     /// A capability that the robot had better have; may be repeated
-    #[arg(long = "prefer-capability", value_name = "NAME", requires = "workflow")]
+    #[arg(long = "prefer-capability", value_name = "NAME")]
     preferred_capabilities: Vec<String>,
     /// The robot that had better run it
-    #[arg(long = "prefer-robot", value_name = "ROBOT_ID", requires = "workflow")]
+    #[arg(long = "prefer-robot", value_name = "ROBOT_ID")]
     preferred_robot: Option<String>,
     /// A label; may be repeated
-    #[arg(long = "label", value_name = "NAME=VALUE", requires = "workflow")]
+    #[arg(long = "label", value_name = "NAME=VALUE")]
     labels: Vec<Label>,
     /// How often it may be started, 1 to 100 [default: 3]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100), requires = "workflow")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
     max_attempts: Option<u8>,
     /// How long one attempt may run, up to 7 days [default: 1h]
-    #[arg(long, value_name = "SPAN", value_parser = parse_span, requires = "workflow")]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     run_timeout: Option<SignedDuration>,
     /// How long it may wait for a robot, up to 7 days
-    #[arg(long, value_name = "SPAN", value_parser = parse_span, requires = "workflow")]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     queue_timeout: Option<SignedDuration>,
     /// What becomes of it when its robot is lost [default: retry]
-    #[arg(long, value_enum, value_name = "WHAT", requires = "workflow")]
+    #[arg(long, value_enum, value_name = "WHAT")]
     on_lost: Option<OnLost>,
     /// Only one unfinished job of this key exists in the queue
-    #[arg(long, value_name = "KEY", requires = "workflow")]
+    #[arg(long, value_name = "KEY")]
     dedup_key: Option<String>,
     /// What to do when there is one already [default: return]
     #[arg(long, value_enum, value_name = "WHAT", requires = "dedup_key")]

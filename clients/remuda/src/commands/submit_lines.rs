@@ -40,7 +40,7 @@ async fn submit_all(source: Source, batch: &str, report: &mut Report<'_>) -> Res
             name: source.name.clone(),
             source: error,
         })?;
-        report.bar.inc(line.bytes_read);
+        report.bytes_read += line.bytes_read;
         let number = line.number;
         match keyed(line, &mut keys).and_then(|job| packer.push(number, job)) {
             Ok(Some(full)) => send(full, report).await?,
@@ -115,6 +115,8 @@ impl Source {
 struct Report<'a> {
     context: &'a Context,
     bar: ProgressBar,
+    /// The bar shows what was answered, so it takes this over with each answer.
+    bytes_read: u64,
     made: u64,
     existing: u64,
     refused: u64,
@@ -130,6 +132,7 @@ impl<'a> Report<'a> {
         Ok(Report {
             context,
             bar: bar(context, bytes),
+            bytes_read: 0,
             made: 0,
             existing: 0,
             refused: 0,
@@ -151,6 +154,7 @@ impl<'a> Report<'a> {
                 .ok_or_else(|| Failure::Answer(format!("a result for job {} of {}", result.index, lines.len())))?;
             self.result(*line, result)?;
         }
+        self.bar.set_position(self.bytes_read);
         self.bar.set_message(self.summary());
         Ok(())
     }
@@ -185,7 +189,7 @@ impl<'a> Report<'a> {
         let first = lines.first().copied().unwrap_or_default();
         self.bar.suspend(|| {
             tell(&format!(
-                "lines from {first} on were not taken; the same command again submits them and doubles none"
+                "lines from {first} on may not have been taken; the same command again doubles none"
             ));
         });
     }
@@ -251,8 +255,8 @@ fn bar(context: &Context, bytes: Option<u64>) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let (bar, template) = match bytes {
-        Some(bytes) => (ProgressBar::new(bytes), "{bar:30} {percent:>3} %  {msg}  {eta}"),
-        None => (ProgressBar::new_spinner(), "{spinner} {msg}  {elapsed}"),
+        Some(bytes) => (ProgressBar::new(bytes), "{bar:30} {percent:>3} %  {wide_msg} {eta}"),
+        None => (ProgressBar::new_spinner(), "{spinner} {wide_msg} {elapsed}"),
     };
     bar.with_style(ProgressStyle::with_template(template).expect("the template is well-formed"))
 }

@@ -37,7 +37,8 @@ pub(crate) fn robots(style: Style, items: &[Robot], now: Timestamp) -> String {
             ),
         ]);
     }
-    text_of(&mut table)
+    // The most jobs and the environment: 'show' has them.
+    text_of(&mut table, &[6, 5])
 }
 
 /// One robot in full.
@@ -94,7 +95,8 @@ pub(crate) fn queues(style: Style, items: &[Queue], stats: &[QueueStats]) -> Str
         );
         table.add_row(row);
     }
-    text_of(&mut table)
+    // The settings that seldom change give way to the counts.
+    text_of(&mut table, &[3, 2])
 }
 
 /// The store, the robots and every queue at a glance.
@@ -130,7 +132,7 @@ pub(crate) fn stats(style: Style, stats: &Stats) -> String {
         row.extend(counts(queue));
         table.add_row(row);
     }
-    format!("{head}\n\n{}", text_of(&mut table))
+    format!("{head}\n\n{}", text_of(&mut table, &[]))
 }
 
 fn paused(style: Style, paused: bool) -> Cell {

@@ -25,7 +25,8 @@ pub(crate) fn jobs(style: Style, items: &[Job], now: Timestamp) -> String {
             Cell::new(relative(now, job.created_at)),
         ]);
     }
-    text_of(&mut table)
+    // Priority, attempt, queue and robot: 'show' has them.
+    text_of(&mut table, &[3, 6, 2, 7])
 }
 
 /// The attempt, and how many may be: `2/3`.
@@ -75,7 +76,8 @@ pub(crate) fn history(style: Style, items: &[Transition], now: Timestamp) -> Str
             style.dressed(&or_dash(step.reason.as_deref()), Look::Plain),
         ]);
     }
-    text_of(&mut table)
+    // The age follows from the time, the number from the order.
+    text_of(&mut table, &[2, 0])
 }
 
 /// One transition in a line, as it is followed.
@@ -115,7 +117,7 @@ fn nearest_robots(style: Style, robots: &[NearestRobot]) -> String {
         let missing: Vec<String> = robot.missing.iter().map(told).collect();
         table.add_row([Cell::new(&robot.id), style.dressed(&joined(&missing), Look::Warning)]);
     }
-    text_of(&mut table)
+    text_of(&mut table, &[])
 }
 
 /// A text without its quotes, anything else as JSON.

@@ -27,7 +27,7 @@ pub(crate) fn keys(style: Style, items: &[Key], now: Timestamp) -> String {
             style.dressed(&when(key.revoked_at), revoked),
         ]);
     }
-    text_of(&mut table)
+    text_of(&mut table, &[3, 4])
 }
 
 #[cfg(test)]

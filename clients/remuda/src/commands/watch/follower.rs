@@ -38,7 +38,7 @@ impl<'a> Follower<'a> {
     pub(super) fn new(id: &'a str, context: &'a Context) -> Self {
         let bar = if context.output.is_watched() && !context.output.is_json() {
             let style =
-                ProgressStyle::with_template("{bar:30} {pos:>3} %  {msg}").expect("the template is well-formed");
+                ProgressStyle::with_template("{bar:30} {pos:>3} %  {wide_msg}").expect("the template is well-formed");
             ProgressBar::new(100).with_style(style)
         } else {
             ProgressBar::hidden()
@@ -147,6 +147,10 @@ impl<'a> Follower<'a> {
     }
 
     fn print(&self, line: &str) -> Result<(), Failure> {
+        if self.progress.is_none() {
+            // There is no bar to be put aside yet, and putting one aside would draw it.
+            return self.context.output.line(line);
+        }
         self.bar.suspend(|| self.context.output.line(line))
     }
 }
