@@ -3,6 +3,11 @@
 //! It speaks to a server over the HTTP contract alone and decides nothing about a job: it asks, shows, and turns the
 //! answer into an exit code.
 
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a test that panics has failed, as it should")
+)]
+
 mod answers;
 mod arguments;
 mod cli;

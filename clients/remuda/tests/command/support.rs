@@ -11,6 +11,9 @@ use axum::extract::State;
 use axum::http::{Request, Response};
 use serde_json::{Value, json};
 
+/// The id of the job that the tests speak of.
+pub(crate) const JOB: &str = "0190f1f0-0000-7000-8000-000000000001";
+
 /// The largest request that a test sends.
 const REQUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -129,6 +132,11 @@ async fn answer(State(shared): State<Shared>, request: Request<Body>) -> Respons
     Response::builder().status(status).body(Body::from(body)).unwrap()
 }
 
+/// The server's consent.
+pub(crate) fn ok(body: &Value) -> Reply {
+    Reply::Said(200, body.to_string())
+}
+
 /// The server's refusal.
 pub(crate) fn problem(status: u16, code: &str, errors: &Value) -> Reply {
     let body = json!({ "type": "about:blank", "title": "Refused", "status": status, "code": code,
@@ -139,7 +147,7 @@ pub(crate) fn problem(status: u16, code: &str, errors: &Value) -> Reply {
 /// A job as the API writes it, with `changes` on top.
 pub(crate) fn job(changes: &Value) -> Value {
     let mut job = json!({
-        "id": "0190f1f0-0000-7000-8000-000000000001", "tenant": "default", "workflow": "invoice-export",
+        "id": JOB, "tenant": "default", "workflow": "invoice-export",
         "workflow_version": null, "payload": null, "queue": "default", "priority": 5, "run_at": null, "deadline": null,
         "timeouts": { "queue_seconds": null, "run_seconds": 3600 },
         "retry": { "max_attempts": 3, "initial_seconds": 10, "max_seconds": 3600, "multiplier": 2.0, "jitter": 0.2 },
