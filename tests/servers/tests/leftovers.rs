@@ -139,11 +139,14 @@ impl Owner {
         Pid::from_raw(self.child.id().try_into().expect("process ids are small"))
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the keeper is nobody's child now, so its end cannot be awaited"
+    )]
     fn assert_nothing_left(&mut self) {
         assert!(self.folder.is_absolute());
         self.child.wait().expect("the owner ends");
         let until = Instant::now() + PATIENCE;
-        // The keeper is nobody's child now, so its end can only be looked for. Its last deed is to remove the folder.
         while self.folder.exists() || !processes_of(&self.folder).is_empty() {
             let left = processes_of(&self.folder);
             assert!(

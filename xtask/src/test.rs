@@ -1,0 +1,251 @@
+//! `cargo xtask test`: brings up what the tests need, runs them all, and says how many passed and failed.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use servers::{Postgres, TEST_POSTGRES};
+
+use crate::tally::Tally;
+
+/// The profile in `.config/nextest.toml` that writes the report from which the tests are counted.
+const PROFILE: &str = "xtask";
+
+/// That report, within the target folder.
+const REPORT: &str = "nextest/xtask/tests.xml";
+
+/// Where our code is.
+const SOURCES: [&str; 5] = ["shared", "functions", "clients", "tests", "xtask"];
+
+/// How the variables begin by which `cargo run` describes the package it runs.
+const OURS_ALONE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+
+/// What one runner did: its own verdict and the tests it ran.
+struct Run {
+    succeeded: bool,
+    tally: Tally,
+}
+
+/// Runs the tests that the arguments pick (all, without any); the exit code is a success only if each of them passed.
+pub(crate) fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
+    let root = root()?;
+    let postgres = Needed::postgres()?;
+    let mut runs = Vec::new();
+    if has_nextest() {
+        runs.push(nextest(&root, arguments, &postgres)?);
+        if arguments.is_empty() && has_doctests(&root)? {
+            runs.push(cargo_test(&root, &["--doc".to_owned()], &postgres)?);
+        }
+    } else {
+        say(
+            "cargo-nextest is not installed (cargo install cargo-nextest --locked): running cargo test, which takes longer",
+        );
+        runs.push(cargo_test(&root, arguments, &postgres)?);
+    }
+    drop(postgres);
+    Ok(close(&runs))
+}
+
+fn close(runs: &[Run]) -> ExitCode {
+    let tally = runs.iter().fold(Tally::default(), |sum, it| sum + it.tally);
+    // A runner can fail without a failed test: code that does not compile, or nothing that was run.
+    let whole = runs.iter().all(|it| it.succeeded) && tally.failed == 0;
+    if !whole && tally.failed == 0 {
+        say("not every test could be run; see above");
+    }
+    println!("{tally}");
+    if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The Postgres that all test processes share: our own, or one that the caller names.
+struct Needed {
+    url: String,
+    _ours: Option<Postgres>,
+}
+
+impl Needed {
+    fn postgres() -> anyhow::Result<Needed> {
+        if let Ok(url) = env::var(TEST_POSTGRES) {
+            say(&format!("Postgres: the one that {TEST_POSTGRES} names"));
+            return Ok(Needed { url, _ours: None });
+        }
+        say("Postgres: starting …");
+        let begun = Instant::now();
+        let ours = Postgres::builder().quick().start()?;
+        let version = ours.sql("postgres", "show server_version")?;
+        say(&format!(
+            "Postgres: {version} is up after {:.1} s",
+            begun.elapsed().as_secs_f64()
+        ));
+        Ok(Needed {
+            url: ours.url("postgres"),
+            _ours: Some(ours),
+        })
+    }
+}
+
+fn nextest(root: &Path, arguments: &[String], postgres: &Needed) -> anyhow::Result<Run> {
+    let report = target(root).join(REPORT);
+    forget(&report)?;
+    let mut command = cargo(root, postgres);
+    command
+        .args(["nextest", "run", "--profile", PROFILE])
+        .args(scope(arguments))
+        .args(arguments);
+    let status = command.status().context("cannot run cargo nextest")?;
+    let tally = match fs::read_to_string(&report) {
+        Ok(report) => Tally::from_junit(&report).context("the report of the tests is cut off")?,
+        // Nothing was run; why is on the screen, and in the status.
+        Err(error) if error.kind() == ErrorKind::NotFound => Tally::default(),
+        Err(error) => return Err(error).context("cannot read the report of the tests"),
+    };
+    ensure!(
+        !status.success() || tally != Tally::default(),
+        "cargo nextest wrote no report to {}",
+        report.display()
+    );
+    Ok(Run {
+        succeeded: status.success(),
+        tally,
+    })
+}
+
+fn cargo_test(root: &Path, arguments: &[String], postgres: &Needed) -> anyhow::Result<Run> {
+    let mut command = cargo(root, postgres);
+    command
+        .args(["test", "--no-fail-fast"])
+        .args(scope(arguments))
+        .args(arguments);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot run cargo test")?;
+    let output = child.stdout.take().context("cargo test has no output")?;
+    let mut tally = Tally::default();
+    for line in BufReader::new(output).lines() {
+        let line = line.context("cannot read what cargo test says")?;
+        println!("{line}");
+        tally = tally + Tally::from_line(&line).unwrap_or_default();
+    }
+    let succeeded = child.wait().context("cannot wait for cargo test")?.success();
+    Ok(Run { succeeded, tally })
+}
+
+fn cargo(root: &Path, postgres: &Needed) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+        .current_dir(root)
+        .env(TEST_POSTGRES, &postgres.url)
+        .stdin(Stdio::null());
+    // What cargo told us of this package would look like a change to the build scripts that watch it, and rebuild what rests on them.
+    for (name, _) in env::vars_os() {
+        if OURS_ALONE
+            .iter()
+            .any(|it| name.as_encoded_bytes().starts_with(it.as_bytes()))
+        {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Everything, unless the arguments pick packages themselves.
+fn scope(arguments: &[String]) -> Option<&'static str> {
+    let picks = |it: &String| it == "--workspace" || it.starts_with("-p") || it.starts_with("--package");
+    let picked = arguments.iter().any(picks);
+    (!picked).then_some("--workspace")
+}
+
+fn has_nextest() -> bool {
+    let mut version = Command::new("cargo-nextest");
+    version
+        .args(["nextest", "--version"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    version.status().is_ok_and(|it| it.success())
+}
+
+/// Whether any comment of ours holds code that `cargo test --doc` would run; it takes its time even to find nothing.
+fn has_doctests(root: &Path) -> anyhow::Result<bool> {
+    for folder in SOURCES {
+        if any_doctest(&root.join(folder))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn any_doctest(path: &Path) -> anyhow::Result<bool> {
+    if path.is_dir() {
+        let entries = fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))?;
+        for entry in entries {
+            if any_doctest(&entry?.path())? {
+                return Ok(true);
+            }
+        }
+        return Ok(false);
+    }
+    if path.extension().is_none_or(|it| it != "rs") {
+        return Ok(false);
+    }
+    let source = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(source.lines().any(opens_code))
+}
+
+/// Whether a line opens a block of code in a comment that documents.
+fn opens_code(line: &str) -> bool {
+    let line = line.trim_start();
+    let comment = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"));
+    comment.is_some_and(|it| it.trim_start().starts_with("```"))
+}
+
+fn target(root: &Path) -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |it| root.join(it))
+}
+
+/// A report of an earlier run must not be taken for this one's.
+fn forget(report: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(report) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).context("cannot remove the last report"),
+        _ => Ok(()),
+    }
+}
+
+fn root() -> anyhow::Result<PathBuf> {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask
+        .parent()
+        .map(Path::to_owned)
+        .context("xtask does not lie in the workspace")
+}
+
+fn say(line: &str) {
+    eprintln!("xtask: {line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_workspace_is_tested_unless_packages_are_picked() {
+        let arguments = |it: &[&str]| it.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(scope(&[]), Some("--workspace"));
+        assert_eq!(scope(&arguments(&["a_late_report"])), Some("--workspace"));
+        assert_eq!(scope(&arguments(&["-p", "queue"])), None);
+        assert_eq!(scope(&arguments(&["--package=queue"])), None);
+    }
+
+    #[test]
+    fn only_documentation_holds_doctests() {
+        assert!(opens_code("    /// ```"));
+        assert!(opens_code("//! ```no_run"));
+        assert!(!opens_code("// ```"));
+        assert!(!opens_code("let fence = \"```\";"));
+    }
+}
