@@ -72,7 +72,13 @@ pub struct Nearest {
 
 impl Obstacle {
     fn new(code: ObstacleCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), until: None, robot: None, missing: Vec::new() }
+        Self {
+            code,
+            message: message.into(),
+            until: None,
+            robot: None,
+            missing: Vec::new(),
+        }
     }
 }
 
@@ -81,13 +87,23 @@ pub fn explain(job: &Job, queue: Option<&Queue>, robots: &[Robot], now: Timestam
     let mut reasons = vec![standing(job, robots, now)];
     let waits = matches!(job.state, State::Scheduled { .. } | State::Ready { .. });
     if waits && let Some(queue) = queue.filter(|queue| queue.paused) {
-        let paused =
-            Obstacle::new(ObstacleCode::QueuePaused, format!("The queue {} is paused; resume it.", queue.name));
+        let paused = Obstacle::new(
+            ObstacleCode::QueuePaused,
+            format!("The queue {} is paused; resume it.", queue.name),
+        );
         let place = usize::from(matches!(job.state, State::Scheduled { .. }));
         reasons.insert(place, paused);
     }
-    let nearest_robots = if job.state.name().is_terminal() { Vec::new() } else { nearest(job, robots, now) };
-    Explanation { state: job.state.name(), reasons, nearest_robots }
+    let nearest_robots = if job.state.name().is_terminal() {
+        Vec::new()
+    } else {
+        nearest(job, robots, now)
+    };
+    Explanation {
+        state: job.state.name(),
+        reasons,
+        nearest_robots,
+    }
 }
 
 fn standing(job: &Job, robots: &[Robot], now: Timestamp) -> Obstacle {
@@ -116,8 +132,10 @@ fn standing(job: &Job, robots: &[Robot], now: Timestamp) -> Obstacle {
 /// What a ready job waits for.
 fn waiting(job: &Job, robots: &[Robot], now: Timestamp) -> Obstacle {
     let (queue, requires) = (&job.spec.queue, &job.spec.requires);
-    let online: Vec<&Robot> =
-        robots.iter().filter(|robot| robot.is_online(now) && robot.queues.contains(queue)).collect();
+    let online: Vec<&Robot> = robots
+        .iter()
+        .filter(|robot| robot.is_online(now) && robot.queues.contains(queue))
+        .collect();
     if online.is_empty() {
         return Obstacle::new(
             ObstacleCode::NoRobotOnline,
@@ -126,19 +144,35 @@ fn waiting(job: &Job, robots: &[Robot], now: Timestamp) -> Obstacle {
     }
     let capable: Vec<&&Robot> = online.iter().filter(|robot| robot.fits(queue, requires)).collect();
     if capable.is_empty() {
-        let lacks = online.iter().map(|robot| robot.missing(queue, requires)).min_by_key(Vec::len).unwrap_or_default();
-        let message = format!("No robot online has what it requires; the nearest lacks {}.", lacks.join(", "));
-        return Obstacle { missing: lacks, ..Obstacle::new(ObstacleCode::NoCapableRobot, message) };
+        let lacks = online
+            .iter()
+            .map(|robot| robot.missing(queue, requires))
+            .min_by_key(Vec::len)
+            .unwrap_or_default();
+        let message = format!(
+            "No robot online has what it requires; the nearest lacks {}.",
+            lacks.join(", ")
+        );
+        return Obstacle {
+            missing: lacks,
+            ..Obstacle::new(ObstacleCode::NoCapableRobot, message)
+        };
     }
     match capable.iter().find(|robot| robot.could_take()) {
         Some(robot) => Obstacle {
             until: robot.next_sync_at,
             robot: Some(robot.id.clone()),
-            ..Obstacle::new(ObstacleCode::WaitingForRobot, format!("{} gets it when it next asks for work.", robot.id))
+            ..Obstacle::new(
+                ObstacleCode::WaitingForRobot,
+                format!("{} gets it when it next asks for work.", robot.id),
+            )
         },
         None => Obstacle::new(
             ObstacleCode::AllRobotsBusy,
-            format!("Each of the {} robots that could run it is busy or draining.", capable.len()),
+            format!(
+                "Each of the {} robots that could run it is busy or draining.",
+                capable.len()
+            ),
         ),
     }
 }
@@ -152,7 +186,10 @@ fn nearest(job: &Job, robots: &[Robot], now: Timestamp) -> Vec<Nearest> {
         if !robot.takes_jobs() {
             missing.push("not draining".to_owned());
         }
-        Nearest { id: robot.id.clone(), missing }
+        Nearest {
+            id: robot.id.clone(),
+            missing,
+        }
     };
     let mut nearest: Vec<Nearest> = robots.iter().map(lacks).collect();
     nearest.sort_by(|one, other| (one.missing.len(), &one.id).cmp(&(other.missing.len(), &other.id)));

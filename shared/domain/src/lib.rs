@@ -13,7 +13,7 @@ pub mod time;
 
 pub use job::{Event, Job, JobSpec, Rejection};
 pub use names::{
-    BadName, CheckpointName, JobId, KeyId, LabelName, LeaseToken, QueueName, RobotId, TenantName, WorkflowName, Word,
+    BadName, CheckpointName, JobId, KeyId, LabelName, LeaseToken, QueueName, RobotId, TenantName, Word, WorkflowName,
 };
 pub use queue::{Queue, Strategy};
 pub use robot::Robot;

@@ -39,7 +39,9 @@ pub fn plan(jobs: &[&Job], robots: &[&Robot], strategy: impl Fn(&QueueName) -> S
             break;
         }
         let kind = JobKind::of(asked, strategy(&asked.spec.queue));
-        let bench = benches.entry(kind).or_insert_with_key(|kind| Bench::of(kind, &seats, chance));
+        let bench = benches
+            .entry(kind)
+            .or_insert_with_key(|kind| Bench::of(kind, &seats, chance));
         if let Some(robot) = bench.take(&kind, &mut seats, chance) {
             matches.push(Match { job, robot });
             free -= 1;
@@ -84,7 +86,13 @@ struct Seat<'a> {
 impl<'a> Seat<'a> {
     fn new(robot: &'a Robot) -> Self {
         let held = u32::try_from(robot.holds.len()).unwrap_or(u32::MAX);
-        Self { robot, free: robot.free(), held, given: 0, given_workflows: Vec::new() }
+        Self {
+            robot,
+            free: robot.free(),
+            held,
+            given: 0,
+            given_workflows: Vec::new(),
+        }
     }
 }
 
@@ -113,8 +121,16 @@ impl Score {
                 .workflow
                 .is_some_and(|workflow| robot.recent.contains(workflow) || seat.given_workflows.contains(&workflow)),
             load: Reverse(if spread { load } else { 0 }),
-            turn: Reverse(if kind.strategy == Strategy::Random { <_>::default() } else { last_turn }),
-            draw: if kind.strategy == Strategy::Random { scatter(chance, place, seat.given) } else { 0 },
+            turn: Reverse(if kind.strategy == Strategy::Random {
+                <_>::default()
+            } else {
+                last_turn
+            }),
+            draw: if kind.strategy == Strategy::Random {
+                scatter(chance, place, seat.given)
+            } else {
+                0
+            },
         }
     }
 }
@@ -139,7 +155,14 @@ impl Bench {
     fn of(kind: &JobKind<'_>, seats: &[Seat<'_>], chance: u64) -> Self {
         let fits = |seat: &Seat<'_>| seat.free > 0 && seat.robot.fits(kind.queue, kind.requires);
         let entry = |(place, seat)| (Score::of(kind, seat, place, chance), Reverse(place), seat.given);
-        Self { heap: seats.iter().enumerate().filter(|(_, seat)| fits(seat)).map(entry).collect() }
+        Self {
+            heap: seats
+                .iter()
+                .enumerate()
+                .filter(|(_, seat)| fits(seat))
+                .map(entry)
+                .collect(),
+        }
     }
 
     /// Takes a slot of the best robot that has one left.
@@ -151,7 +174,8 @@ impl Bench {
             }
             // Other kinds of jobs may have filled it since. Only a turn can have made it worse, so one look is enough.
             if seat.given != given {
-                self.heap.push((Score::of(kind, seat, place, chance), Reverse(place), seat.given));
+                self.heap
+                    .push((Score::of(kind, seat, place, chance), Reverse(place), seat.given));
                 continue;
             }
             seat.free -= 1;
@@ -159,7 +183,8 @@ impl Bench {
             seat.given += 1;
             seat.given_workflows.extend(kind.workflow);
             if seat.free > 0 {
-                self.heap.push((Score::of(kind, seat, place, chance), Reverse(place), seat.given));
+                self.heap
+                    .push((Score::of(kind, seat, place, chance), Reverse(place), seat.given));
             }
             return Some(place);
         }

@@ -24,7 +24,13 @@ impl Eq for RetryPolicy {}
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { max_attempts: 3, initial_seconds: 10, max_seconds: 3_600, multiplier: 2.0, jitter: 0.2 }
+        Self {
+            max_attempts: 3,
+            initial_seconds: 10,
+            max_seconds: 3_600,
+            multiplier: 2.0,
+            jitter: 0.2,
+        }
     }
 }
 
@@ -60,32 +66,53 @@ mod tests {
     use super::*;
 
     fn waits(policy: RetryPolicy, chance: f64) -> Vec<f64> {
-        (1..=5).map(|failures| policy.backoff(failures, Chance::new(chance)).as_secs_f64()).collect()
+        (1..=5)
+            .map(|failures| policy.backoff(failures, Chance::new(chance)).as_secs_f64())
+            .collect()
     }
 
     #[test]
     fn waits_double_up_to_the_longest() {
-        let policy = RetryPolicy { initial_seconds: 10, max_seconds: 50, jitter: 0.0, ..RetryPolicy::default() };
+        let policy = RetryPolicy {
+            initial_seconds: 10,
+            max_seconds: 50,
+            jitter: 0.0,
+            ..RetryPolicy::default()
+        };
         assert_eq!(waits(policy, 0.7), [10.0, 20.0, 40.0, 50.0, 50.0]);
     }
 
     #[test]
     fn jitter_strays_to_both_sides_and_not_beyond_the_longest() {
-        let policy = RetryPolicy { initial_seconds: 10, max_seconds: 25, jitter: 0.2, ..RetryPolicy::default() };
+        let policy = RetryPolicy {
+            initial_seconds: 10,
+            max_seconds: 25,
+            jitter: 0.2,
+            ..RetryPolicy::default()
+        };
         assert_eq!(waits(policy, 0.0)[..2], [8.0, 16.0]);
         assert_eq!(waits(policy, 1.0)[..3], [12.0, 24.0, 25.0]);
     }
 
     #[test]
     fn the_greatest_numbers_do_not_overflow() {
-        let policy = RetryPolicy { max_attempts: 100, initial_seconds: 86_400, max_seconds: 86_400, multiplier: 10.0, jitter: 1.0 };
+        let policy = RetryPolicy {
+            max_attempts: 100,
+            initial_seconds: 86_400,
+            max_seconds: 86_400,
+            multiplier: 10.0,
+            jitter: 1.0,
+        };
         assert_eq!(policy.backoff(u32::MAX, Chance::new(1.0)).as_secs(), 86_400);
         assert_eq!(policy.asked_for(u32::MAX).as_secs(), 86_400);
     }
 
     #[test]
     fn no_wait_is_a_policy_too() {
-        let policy = RetryPolicy { initial_seconds: 0, ..RetryPolicy::default() };
+        let policy = RetryPolicy {
+            initial_seconds: 0,
+            ..RetryPolicy::default()
+        };
         assert_eq!(policy.backoff(7, Chance::new(0.3)), Duration::ZERO);
     }
 }

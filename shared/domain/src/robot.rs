@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     job::{Job, Requires},
-    names::{JobId, KeyId, LabelName, LeaseToken, QueueName, RobotId, TenantName, WorkflowName, Word},
+    names::{JobId, KeyId, LabelName, LeaseToken, QueueName, RobotId, TenantName, Word, WorkflowName},
     time::Timestamp,
 };
 
 /// A robot that has not been heard of for so long is offline.
-pub const OFFLINE_AFTER: Duration = Duration::from_secs(120);
+pub const OFFLINE_AFTER: Duration = Duration::from_mins(2);
 
 /// How many workflows a robot is remembered for, the latest first.
 pub const RECENT_MAX: usize = 8;
@@ -202,7 +202,9 @@ impl Robot {
         }
         let held = u32::try_from(self.holds.len()).unwrap_or(u32::MAX);
         let undelivered = u32::try_from(self.holds.iter().filter(|hold| !hold.handed_over).count()).unwrap_or(u32::MAX);
-        self.max_jobs.saturating_sub(held).min(self.free_slots.saturating_sub(undelivered))
+        self.max_jobs
+            .saturating_sub(held)
+            .min(self.free_slots.saturating_sub(undelivered))
     }
 
     /// Whether it could be given a job when it next asks, as far as can be known.
@@ -228,22 +230,36 @@ impl Robot {
 
     /// What this robot lacks for jobs that require `requires` in `queue`; empty when it fits.
     pub fn missing(&self, queue: &QueueName, requires: &Requires) -> Vec<String> {
-        let other_robot = requires.robot.iter().filter(|robot| **robot != self.id).map(|robot| format!("robot:{robot}"));
+        let other_robot = requires
+            .robot
+            .iter()
+            .filter(|robot| **robot != self.id)
+            .map(|robot| format!("robot:{robot}"));
         let queue = (!self.queues.contains(queue)).then(|| format!("queue:{queue}"));
         let environment = requires
             .environment
             .iter()
             .filter(|wanted| self.environment.as_ref() != Some(wanted))
             .map(|wanted| format!("environment:{wanted}"));
-        let capabilities = requires.capabilities.difference(&self.capabilities).map(|lack| format!("capability:{lack}"));
-        other_robot.chain(queue).chain(environment).chain(capabilities).collect()
+        let capabilities = requires
+            .capabilities
+            .difference(&self.capabilities)
+            .map(|lack| format!("capability:{lack}"));
+        other_robot
+            .chain(queue)
+            .chain(environment)
+            .chain(capabilities)
+            .collect()
     }
 
     /// Whether it may have jobs that require `requires` in `queue`.
     pub fn fits(&self, queue: &QueueName, requires: &Requires) -> bool {
         self.queues.contains(queue)
             && requires.robot.as_ref().is_none_or(|robot| *robot == self.id)
-            && requires.environment.as_ref().is_none_or(|wanted| self.environment.as_ref() == Some(wanted))
+            && requires
+                .environment
+                .as_ref()
+                .is_none_or(|wanted| self.environment.as_ref() == Some(wanted))
             && requires.capabilities.is_subset(&self.capabilities)
     }
 }

@@ -60,7 +60,10 @@ impl Add<Duration> for Timestamp {
     type Output = Self;
 
     fn add(self, time: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
@@ -68,7 +71,10 @@ impl Sub<Duration> for Timestamp {
     type Output = Self;
 
     fn sub(self, time: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
@@ -78,14 +84,20 @@ mod tests {
 
     #[test]
     fn a_moment_is_shown_in_utc_with_milliseconds() {
-        let moment = Timestamp::parse("2026-11-21T10:30:00.1259+01:00").unwrap();
+        let moment = Timestamp::parse("2026-11-21T10:30:00.1259+01:00").expect("a moment");
         assert_eq!(moment.to_string(), "2026-11-21T09:30:00.125Z");
         assert_eq!(Timestamp::from_millis(0).to_string(), "1970-01-01T00:00:00.000Z");
     }
 
     #[test]
     fn text_that_is_no_moment_is_not_read() {
-        for text in ["", "tomorrow", "2026-11-21", "2026-11-21T10:30:00", "2026-13-01T00:00:00Z"] {
+        for text in [
+            "",
+            "tomorrow",
+            "2026-11-21",
+            "2026-11-21T10:30:00",
+            "2026-13-01T00:00:00Z",
+        ] {
             assert_eq!(Timestamp::parse(text), None, "{text}");
         }
     }

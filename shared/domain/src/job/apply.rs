@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::{
-    Actor, ErrorKind, Event, Fence, FinishMark, Hold, Job, Loss, OnLost, Outcome, Progress, Reason, Rejection, Report,
-    Settlement, State, Transition, CANCEL_GRACE, UNSTARTED_MAX,
+    Actor, CANCEL_GRACE, ErrorKind, Event, Fence, FinishMark, Hold, Job, Loss, OnLost, Outcome, Progress, Reason,
+    Rejection, Report, Settlement, State, Transition, UNSTARTED_MAX,
     state::{End, StateName},
 };
 use crate::{
@@ -59,13 +59,7 @@ impl Job {
         Ok(())
     }
 
-    fn claim(
-        &mut self,
-        robot: &RobotId,
-        token: &LeaseToken,
-        lease: Duration,
-        now: Timestamp,
-    ) -> Result<(), Rejection> {
+    fn claim(&mut self, robot: &RobotId, token: &LeaseToken, lease: Duration, now: Timestamp) -> Result<(), Rejection> {
         if !matches!(self.state, State::Ready { .. }) || self.is_due(now) {
             return Err(Rejection::NotReady);
         }
@@ -78,7 +72,15 @@ impl Job {
             leased_at: now,
             started_at: None,
         };
-        self.go(State::Leased { hold, lease_ends: now + lease }, None, Actor::Dispatch, now);
+        self.go(
+            State::Leased {
+                hold,
+                lease_ends: now + lease,
+            },
+            None,
+            Actor::Dispatch,
+            now,
+        );
         Ok(())
     }
 
@@ -103,7 +105,12 @@ impl Job {
             return Err(Rejection::LeaseLost);
         }
         self.start(now);
-        if let State::Running { lease_ends, cancel_told_at, .. } = &mut self.state {
+        if let State::Running {
+            lease_ends,
+            cancel_told_at,
+            ..
+        } = &mut self.state
+        {
             match (self.cancel_requested_at, *cancel_told_at) {
                 (None, _) => *lease_ends = (*lease_ends).max(now + lease),
                 (Some(_), None) => {
@@ -130,10 +137,17 @@ impl Job {
     }
 
     fn finish(&mut self, fence: &Fence, report: &Report, chance: Chance, now: Timestamp) -> Result<(), Rejection> {
-        if let Some(mark) = self.finishes.iter().find(|mark| mark.attempt == fence.attempt && mark.token == fence.token)
+        if let Some(mark) = self
+            .finishes
+            .iter()
+            .find(|mark| mark.attempt == fence.attempt && mark.token == fence.token)
         {
             let same = mark.digest == report.digest;
-            return Err(if same { Rejection::Repeated(mark.answer) } else { Rejection::OutcomeConflict });
+            return Err(if same {
+                Rejection::Repeated(mark.answer)
+            } else {
+                Rejection::OutcomeConflict
+            });
         }
         let ended = self.state.name().is_terminal();
         if ended || self.state.last_hold().is_none_or(|hold| !hold.is(fence)) {
@@ -151,7 +165,9 @@ impl Job {
     }
 
     fn conclude(&mut self, report: &Report, chance: Chance, now: Timestamp) {
-        let Some(hold) = self.state.last_hold().cloned() else { return };
+        let Some(hold) = self.state.last_hold().cloned() else {
+            return;
+        };
         let by = Actor::Robot(hold.robot.clone());
         let cancelling = self.cancel_requested_at.is_some();
         self.result.clone_from(&report.result);
@@ -162,7 +178,10 @@ impl Job {
             }
             Outcome::Cancelled if cancelling => self.end(End::Cancelled, Some(Reason::CancelledByClient), by, now),
             Outcome::Cancelled => self.end(End::Cancelled, Some(Reason::CancelledByRobot), by, now),
-            Outcome::Failed { error, retry_after_seconds } => {
+            Outcome::Failed {
+                error,
+                retry_after_seconds,
+            } => {
                 self.error = Some(error.clone());
                 if cancelling {
                     self.end(End::Cancelled, Some(Reason::CancelledByClient), by, now);
@@ -187,7 +206,15 @@ impl Job {
             _ if hold.started_at.is_some() => Err(Rejection::AlreadyStarted),
             State::Leased { .. } => {
                 let by = Actor::Robot(hold.robot.clone());
-                self.go(State::Ready { since: now, last: Some(hold) }, Some(Reason::Released), by, now);
+                self.go(
+                    State::Ready {
+                        since: now,
+                        last: Some(hold),
+                    },
+                    Some(Reason::Released),
+                    by,
+                    now,
+                );
                 Ok(())
             }
             State::Scheduled { .. } | State::Ready { .. } => Err(Rejection::Repeated(StateName::Ready)),
@@ -213,7 +240,9 @@ impl Job {
 
     fn cancel(&mut self, by: &Actor, note: Option<&String>, now: Timestamp) -> Result<(), Rejection> {
         match &self.state {
-            State::Ended { end: End::Cancelled, .. } => return Err(Rejection::Repeated(StateName::Cancelled)),
+            State::Ended {
+                end: End::Cancelled, ..
+            } => return Err(Rejection::Repeated(StateName::Cancelled)),
             State::Ended { .. } => return Err(Rejection::Finished),
             State::Running { .. } if self.cancel_requested_at.is_some() => {
                 return Err(Rejection::Repeated(StateName::Running));
@@ -255,13 +284,24 @@ impl Job {
             State::Leased { hold, .. } => Some(hold),
             State::Running { .. } | State::Ended { .. } => None,
         };
-        let Some(hold) = begun.filter(|hold| hold.started_at.is_none()) else { return };
+        let Some(hold) = begun.filter(|hold| hold.started_at.is_none()) else {
+            return;
+        };
         hold.started_at = Some(now);
         self.attempts.started += 1;
         self.attempts.unstarted = 0;
         if let State::Leased { hold, lease_ends } = self.state.clone() {
             let by = Actor::Robot(hold.robot.clone());
-            self.go(State::Running { hold, lease_ends, cancel_told_at: None }, None, by, now);
+            self.go(
+                State::Running {
+                    hold,
+                    lease_ends,
+                    cancel_told_at: None,
+                },
+                None,
+                by,
+                now,
+            );
         }
     }
 
@@ -271,7 +311,15 @@ impl Job {
         if self.attempts.unstarted >= UNSTARTED_MAX {
             self.end(End::Failed, Some(Reason::Undeliverable), by, now);
         } else {
-            self.go(State::Ready { since: now, last: Some(hold) }, Some(reason), by, now);
+            self.go(
+                State::Ready {
+                    since: now,
+                    last: Some(hold),
+                },
+                Some(reason),
+                by,
+                now,
+            );
         }
     }
 
@@ -281,7 +329,15 @@ impl Job {
         if self.spec.on_lost == OnLost::Fail {
             self.end(End::Failed, Some(reason), by, now);
         } else if self.attempts_left() > 0 {
-            self.go(State::Ready { since: now, last: Some(hold) }, Some(reason), by, now);
+            self.go(
+                State::Ready {
+                    since: now,
+                    last: Some(hold),
+                },
+                Some(reason),
+                by,
+                now,
+            );
         } else if self.attempts.lost > 1 {
             self.end(End::Failed, Some(Reason::Poison), by, now);
         } else {
@@ -300,11 +356,17 @@ impl Job {
 
     fn wait(&self, asked_for: Option<u32>, chance: Chance) -> Duration {
         let policy = &self.spec.retry;
-        asked_for.map_or_else(|| policy.backoff(self.attempts.started, chance), |seconds| policy.asked_for(seconds))
+        asked_for.map_or_else(
+            || policy.backoff(self.attempts.started, chance),
+            |seconds| policy.asked_for(seconds),
+        )
     }
 
     fn back_off(&mut self, hold: Hold, wait: Duration, by: Actor, now: Timestamp) {
-        let state = State::Scheduled { until: now + wait, last: Some(hold) };
+        let state = State::Scheduled {
+            until: now + wait,
+            last: Some(hold),
+        };
         self.go(state, Some(Reason::RetryBackoff), by, now);
     }
 
@@ -319,6 +381,14 @@ impl Job {
         self.reason = reason;
         let seq = self.history.last().map_or(0, |last| last.seq) + 1;
         let (to, attempt) = (self.state.name(), self.attempts.given);
-        self.history.push(Transition { seq, at: now, from: Some(from), to, attempt, actor, reason });
+        self.history.push(Transition {
+            seq,
+            at: now,
+            from: Some(from),
+            to,
+            attempt,
+            actor,
+            reason,
+        });
     }
 }

@@ -159,7 +159,15 @@ impl Job {
             finishes: Vec::new(),
             settled: None,
             note: None,
-            history: vec![Transition { seq: 1, at: now, from: None, to, attempt: 0, actor: by, reason: None }],
+            history: vec![Transition {
+                seq: 1,
+                at: now,
+                from: None,
+                to,
+                attempt: 0,
+                actor: by,
+                reason: None,
+            }],
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    names::{BadName, JobId, LabelName, QueueName, RobotId, WorkflowName, Word},
+    names::{BadName, JobId, LabelName, QueueName, RobotId, Word, WorkflowName},
     retry::RetryPolicy,
     time::Timestamp,
 };
@@ -21,7 +21,11 @@ impl Priority {
 
     /// Takes 0 to 20.
     pub fn new(level: u8) -> Result<Self, BadName> {
-        if level <= Self::MAX.0 { Ok(Self(level)) } else { Err(BadName("must be an integer from 0 to 20")) }
+        if level <= Self::MAX.0 {
+            Ok(Self(level))
+        } else {
+            Err(BadName("must be an integer from 0 to 20"))
+        }
     }
 
     /// The level, 0 to 20.
@@ -67,7 +71,10 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { queue_seconds: None, run_seconds: 3_600 }
+        Self {
+            queue_seconds: None,
+            run_seconds: 3_600,
+        }
     }
 }
 

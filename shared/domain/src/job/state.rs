@@ -37,7 +37,10 @@ pub struct Fence {
 impl Hold {
     /// The fence of this hold.
     pub fn fence(&self) -> Fence {
-        Fence { attempt: self.attempt, token: self.token.clone() }
+        Fence {
+            attempt: self.attempt,
+            token: self.token.clone(),
+        }
     }
 
     /// Whether `fence` speaks for this very hold.
@@ -194,10 +197,14 @@ impl State {
             Self::Ready { .. } => StateName::Ready,
             Self::Leased { .. } => StateName::Leased,
             Self::Running { .. } => StateName::Running,
-            Self::Ended { end: End::Succeeded, .. } => StateName::Succeeded,
+            Self::Ended {
+                end: End::Succeeded, ..
+            } => StateName::Succeeded,
             Self::Ended { end: End::Failed, .. } => StateName::Failed,
             Self::Ended { end: End::TimedOut, .. } => StateName::TimedOut,
-            Self::Ended { end: End::Cancelled, .. } => StateName::Cancelled,
+            Self::Ended {
+                end: End::Cancelled, ..
+            } => StateName::Cancelled,
         }
     }
 

@@ -26,7 +26,10 @@ fn whatever_ends_a_started_attempt_it_burns_one() {
     let fence = story.start();
     story.lose(&fence, Loss::Removed).expect("held");
     story.start();
-    assert_eq!((story.time_out(), story.job.reason), (StateName::Scheduled, Some(Reason::RetryBackoff)));
+    assert_eq!(
+        (story.time_out(), story.job.reason),
+        (StateName::Scheduled, Some(Reason::RetryBackoff))
+    );
     assert_eq!(story.job.attempts.started, 4);
     assert_eq!(story.job.attempts_left(), 1);
 }
@@ -77,7 +80,10 @@ fn one_attempt_never_runs_twice() {
     }
     let mut story = Story::new(|spec| (spec.retry.max_attempts, spec.timeouts.run_seconds) = (1, 30));
     story.start();
-    assert_eq!((story.time_out(), story.job.reason), (StateName::TimedOut, Some(Reason::RunTimeout)));
+    assert_eq!(
+        (story.time_out(), story.job.reason),
+        (StateName::TimedOut, Some(Reason::RunTimeout))
+    );
     let mut story = Story::of_attempts(1);
     story.start_and_fail();
     assert_eq!(story.stands(), (StateName::Failed, Some(Reason::ApplicationError)));
@@ -103,7 +109,10 @@ fn ten_leases_in_a_row_that_never_started_are_undeliverable() {
     }
     story.claim_in_vain();
     assert_eq!(story.stands(), (StateName::Failed, Some(Reason::Undeliverable)));
-    assert_eq!((UNSTARTED_MAX, story.job.attempts.given, story.job.attempts.started), (10, 10, 0));
+    assert_eq!(
+        (UNSTARTED_MAX, story.job.attempts.given, story.job.attempts.started),
+        (10, 10, 0)
+    );
 }
 
 #[test]
@@ -136,7 +145,11 @@ fn a_started_job_cannot_be_released() {
     let fence = story.start();
     assert_eq!(story.release(&fence), Err(Rejection::AlreadyStarted));
     story.time_out();
-    assert_eq!(story.release(&fence), Err(Rejection::AlreadyStarted), "also when its lease is over");
+    assert_eq!(
+        story.release(&fence),
+        Err(Rejection::AlreadyStarted),
+        "also when its lease is over"
+    );
 }
 
 #[test]
@@ -149,7 +162,10 @@ fn a_release_sent_again_gets_the_same_answer() {
 
 #[test]
 fn on_lost_fail_ends_at_the_first_loss_with_its_reason() {
-    for (loss, reason) in [(Loss::Restarted, Reason::RobotRestarted), (Loss::Removed, Reason::LeaseLost)] {
+    for (loss, reason) in [
+        (Loss::Restarted, Reason::RobotRestarted),
+        (Loss::Removed, Reason::LeaseLost),
+    ] {
         let mut story = Story::new(|spec| spec.on_lost = OnLost::Fail);
         let fence = story.start();
         story.lose(&fence, loss).expect("held");
@@ -185,7 +201,15 @@ fn a_job_that_was_never_listed_in_running_counts_as_started_when_it_is_finished(
     assert_eq!(story.finish(&fence, failed()), Ok(StateName::Scheduled));
     assert_eq!(story.job.attempts.started, 1);
     let states: Vec<_> = story.job.history.iter().map(|step| step.to).collect();
-    assert_eq!(states, [StateName::Ready, StateName::Leased, StateName::Running, StateName::Scheduled]);
+    assert_eq!(
+        states,
+        [
+            StateName::Ready,
+            StateName::Leased,
+            StateName::Running,
+            StateName::Scheduled
+        ]
+    );
 
     story.time_out();
     let fence = story.claim();

@@ -19,7 +19,10 @@ fn cancelling() -> Story {
 
 #[test]
 fn a_job_that_nobody_runs_is_cancelled_at_once() {
-    let scheduled = Story { job: job(spec(), Some(at(60))), now: at(0) };
+    let scheduled = Story {
+        job: job(spec(), Some(at(60))),
+        now: at(0),
+    };
     let ready = Story::of_attempts(3);
     let mut leased = Story::of_attempts(3);
     leased.claim();
@@ -90,8 +93,18 @@ fn a_robot_that_does_not_stop_is_not_waited_for_beyond_the_grace_and_one_lease()
     story.wait(10);
     let told_at = story.now;
     story.renew(&fence).expect("held");
-    let State::Running { cancel_told_at, lease_ends, .. } = &story.job.state else { panic!("it runs") };
-    assert_eq!((*cancel_told_at, *lease_ends), (Some(told_at), told_at + CANCEL_GRACE + LEASE));
+    let State::Running {
+        cancel_told_at,
+        lease_ends,
+        ..
+    } = &story.job.state
+    else {
+        panic!("it runs")
+    };
+    assert_eq!(
+        (*cancel_told_at, *lease_ends),
+        (Some(told_at), told_at + CANCEL_GRACE + LEASE)
+    );
     for _ in 0..20 {
         story.wait(4);
         story.renew(&fence).expect("it is told again and again");

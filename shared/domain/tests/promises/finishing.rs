@@ -19,7 +19,11 @@ fn a_success_ends_the_job_and_keeps_its_result() {
     let mut story = Story::of_attempts(3);
     let fence = story.start_and_fail();
     assert!(story.job.error.is_some());
-    assert_eq!(story.finish(&fence, succeeded()), Err(Rejection::OutcomeConflict), "that attempt failed");
+    assert_eq!(
+        story.finish(&fence, succeeded()),
+        Err(Rejection::OutcomeConflict),
+        "that attempt failed"
+    );
     let fence = story.start();
     assert_eq!(story.finish(&fence, succeeded()), Ok(StateName::Succeeded));
     assert_eq!((story.job.reason, &story.job.error), (None, &None));
@@ -30,8 +34,14 @@ fn a_success_ends_the_job_and_keeps_its_result() {
 fn a_report_with_another_token_or_attempt_is_refused() {
     let mut story = Story::of_attempts(3);
     let fence = story.start();
-    let other_token = Fence { token: token("another"), ..fence.clone() };
-    let other_attempt = Fence { attempt: fence.attempt + 1, ..fence };
+    let other_token = Fence {
+        token: token("another"),
+        ..fence.clone()
+    };
+    let other_attempt = Fence {
+        attempt: fence.attempt + 1,
+        ..fence
+    };
     for stale in [other_token, other_attempt] {
         assert_eq!(story.finish(&stale, succeeded()), Err(Rejection::LeaseLost));
         assert_eq!(story.renew(&stale), Err(Rejection::LeaseLost));
@@ -43,9 +53,15 @@ fn a_report_with_another_token_or_attempt_is_refused() {
 #[test]
 fn a_report_of_a_job_nobody_was_given_is_refused() {
     let mut story = Story::of_attempts(3);
-    let fence = Fence { attempt: 1, token: token("guess") };
+    let fence = Fence {
+        attempt: 1,
+        token: token("guess"),
+    };
     assert_eq!(story.finish(&fence, succeeded()), Err(Rejection::LeaseLost));
-    let fence = Fence { attempt: 0, token: token("guess") };
+    let fence = Fence {
+        attempt: 0,
+        token: token("guess"),
+    };
     assert_eq!(story.finish(&fence, succeeded()), Err(Rejection::LeaseLost));
 }
 
@@ -54,14 +70,32 @@ fn the_same_report_again_gets_the_same_answer_for_ever() {
     let mut story = Story::of_attempts(2);
     let first = story.start();
     assert_eq!(story.finish(&first, failed()), Ok(StateName::Scheduled));
-    assert_eq!(story.finish(&first, failed()), Err(Rejection::Repeated(StateName::Scheduled)));
+    assert_eq!(
+        story.finish(&first, failed()),
+        Err(Rejection::Repeated(StateName::Scheduled))
+    );
     story.time_out();
-    assert_eq!(story.finish(&first, failed()), Err(Rejection::Repeated(StateName::Scheduled)), "it is ready again");
+    assert_eq!(
+        story.finish(&first, failed()),
+        Err(Rejection::Repeated(StateName::Scheduled)),
+        "it is ready again"
+    );
     let second = story.start();
-    assert_eq!(story.finish(&first, failed()), Err(Rejection::Repeated(StateName::Scheduled)), "it was overtaken");
+    assert_eq!(
+        story.finish(&first, failed()),
+        Err(Rejection::Repeated(StateName::Scheduled)),
+        "it was overtaken"
+    );
     story.finish(&second, succeeded()).expect("held");
-    assert_eq!(story.finish(&first, failed()), Err(Rejection::Repeated(StateName::Scheduled)), "the job is over");
-    assert_eq!(story.finish(&second, succeeded()), Err(Rejection::Repeated(StateName::Succeeded)));
+    assert_eq!(
+        story.finish(&first, failed()),
+        Err(Rejection::Repeated(StateName::Scheduled)),
+        "the job is over"
+    );
+    assert_eq!(
+        story.finish(&second, succeeded()),
+        Err(Rejection::Repeated(StateName::Succeeded))
+    );
 }
 
 #[test]
@@ -72,7 +106,10 @@ fn another_report_for_a_finished_attempt_is_a_conflict() {
     for other in [succeeded(), wrong(), stopped()] {
         assert_eq!(story.finish(&fence, other), Err(Rejection::OutcomeConflict));
     }
-    let wrong_token = Fence { token: token("another"), ..fence };
+    let wrong_token = Fence {
+        token: token("another"),
+        ..fence
+    };
     assert_eq!(story.finish(&wrong_token, failed()), Err(Rejection::LeaseLost));
 }
 
@@ -88,21 +125,37 @@ fn a_late_report_is_accepted_however_the_lease_came_to_be_over() {
     let mut expired = Story::of_attempts(3);
     let fence = expired.start();
     expired.wait(3_000);
-    assert_eq!(expired.finish(&fence, succeeded()), Ok(StateName::Succeeded), "expired, not swept");
+    assert_eq!(
+        expired.finish(&fence, succeeded()),
+        Ok(StateName::Succeeded),
+        "expired, not swept"
+    );
 
     let mut restarted = Story::of_attempts(3);
     let fence = restarted.start();
     restarted.lose(&fence, Loss::Restarted).expect("held");
-    assert_eq!(restarted.finish(&fence, succeeded()), Ok(StateName::Succeeded), "robot restarted");
+    assert_eq!(
+        restarted.finish(&fence, succeeded()),
+        Ok(StateName::Succeeded),
+        "robot restarted"
+    );
 
     let mut slow = Story::new(|spec| spec.timeouts.run_seconds = 30);
     let fence = slow.start();
     assert_eq!(slow.time_out(), StateName::Scheduled);
-    assert_eq!(slow.finish(&fence, succeeded()), Ok(StateName::Succeeded), "run timeout");
+    assert_eq!(
+        slow.finish(&fence, succeeded()),
+        Ok(StateName::Succeeded),
+        "run timeout"
+    );
 
     let mut unstarted = Story::of_attempts(3);
     let fence = unstarted.claim_in_vain();
-    assert_eq!(unstarted.finish(&fence, succeeded()), Ok(StateName::Succeeded), "never listed in running");
+    assert_eq!(
+        unstarted.finish(&fence, succeeded()),
+        Ok(StateName::Succeeded),
+        "never listed in running"
+    );
     assert_eq!(unstarted.job.attempts.started, 1);
 }
 
@@ -112,7 +165,10 @@ fn a_late_error_that_nobody_overtook_burns_nothing_more_and_leaves_the_job_waiti
     assert_eq!(story.finish(&fence, failed()), Ok(StateName::Ready));
     assert_eq!((story.job.attempts.started, story.job.attempts_left()), (1, 2));
     assert!(story.job.error.is_some());
-    assert_eq!(story.finish(&fence, failed()), Err(Rejection::Repeated(StateName::Ready)));
+    assert_eq!(
+        story.finish(&fence, failed()),
+        Err(Rejection::Repeated(StateName::Ready))
+    );
 }
 
 #[test]
@@ -173,5 +229,8 @@ fn attempts_are_numbered_from_one_and_never_reused() {
     let unstarted = story.claim_in_vain();
     let failed = story.start_and_fail();
     let last = story.start();
-    assert_eq!([released.attempt, unstarted.attempt, failed.attempt, last.attempt], [1, 2, 3, 4]);
+    assert_eq!(
+        [released.attempt, unstarted.attempt, failed.attempt, last.attempt],
+        [1, 2, 3, 4]
+    );
 }

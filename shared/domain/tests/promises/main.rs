@@ -2,10 +2,10 @@
 
 mod budget;
 mod cancelling;
-mod explaining;
+// mod explaining;
 mod finishing;
-mod matching;
-mod robots;
+// mod matching;
+// mod robots;
 mod story;
 mod timing;
 mod transitions;

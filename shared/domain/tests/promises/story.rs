@@ -10,7 +10,7 @@ use domain::{
 };
 
 /// How long each lease of a story is.
-pub(crate) const LEASE: Duration = Duration::from_secs(60);
+pub(crate) const LEASE: Duration = Duration::from_mins(1);
 
 /// `seconds` after the beginning of every story.
 pub(crate) fn at(seconds: u64) -> Timestamp {
@@ -50,12 +50,20 @@ pub(crate) fn chance() -> Chance {
 
 /// The report of a success.
 pub(crate) fn succeeded() -> Report {
-    Report { outcome: Outcome::Succeeded, digest: "succeeded".to_owned(), result: Some("result-1".to_owned()) }
+    Report {
+        outcome: Outcome::Succeeded,
+        digest: "succeeded".to_owned(),
+        result: Some("result-1".to_owned()),
+    }
 }
 
 /// The report of a robot that stopped.
 pub(crate) fn stopped() -> Report {
-    Report { outcome: Outcome::Cancelled, digest: "cancelled".to_owned(), result: None }
+    Report {
+        outcome: Outcome::Cancelled,
+        digest: "cancelled".to_owned(),
+        result: None,
+    }
 }
 
 /// The report of an error that may pass.
@@ -70,9 +78,20 @@ pub(crate) fn wrong() -> Report {
 
 /// The report of an error with the robot's wish when to be asked again.
 pub(crate) fn failure(kind: ErrorKind, retry_after_seconds: Option<u32>) -> Report {
-    let error = JobError { kind, code: Some("E1".to_owned()), message: "it broke".to_owned() };
+    let error = JobError {
+        kind,
+        code: Some("E1".to_owned()),
+        message: "it broke".to_owned(),
+    };
     let digest = format!("failed {kind:?} {retry_after_seconds:?}");
-    Report { outcome: Outcome::Failed { error, retry_after_seconds }, digest, result: None }
+    Report {
+        outcome: Outcome::Failed {
+            error,
+            retry_after_seconds,
+        },
+        digest,
+        result: None,
+    }
 }
 
 /// A job and the time.
@@ -87,7 +106,10 @@ impl Story {
     pub(crate) fn new(change: impl FnOnce(&mut JobSpec)) -> Self {
         let mut spec = spec();
         change(&mut spec);
-        Self { job: job(spec, None), now: at(0) }
+        Self {
+            job: job(spec, None),
+            now: at(0),
+        }
     }
 
     /// A job with a budget of `max_attempts`.
@@ -119,7 +141,12 @@ impl Story {
 
     pub(crate) fn claim(&mut self) -> Fence {
         let token = token(&format!("token-{}", self.job.attempts.given + 1));
-        self.tell(&Event::Claim { robot: robot(), token, lease: LEASE }).expect("the job is ready");
+        self.tell(&Event::Claim {
+            robot: robot(),
+            token,
+            lease: LEASE,
+        })
+        .expect("the job is ready");
         self.fence()
     }
 
@@ -155,11 +182,19 @@ impl Story {
     }
 
     pub(crate) fn renew(&mut self, fence: &Fence) -> Result<StateName, Rejection> {
-        self.tell(&Event::Renew { fence: fence.clone(), lease: LEASE, progress: None })
+        self.tell(&Event::Renew {
+            fence: fence.clone(),
+            lease: LEASE,
+            progress: None,
+        })
     }
 
     pub(crate) fn finish(&mut self, fence: &Fence, report: Report) -> Result<StateName, Rejection> {
-        self.tell(&Event::Finish { fence: fence.clone(), report, chance: chance() })
+        self.tell(&Event::Finish {
+            fence: fence.clone(),
+            report,
+            chance: chance(),
+        })
     }
 
     pub(crate) fn release(&mut self, fence: &Fence) -> Result<StateName, Rejection> {
@@ -167,11 +202,18 @@ impl Story {
     }
 
     pub(crate) fn lose(&mut self, fence: &Fence, loss: Loss) -> Result<StateName, Rejection> {
-        self.tell(&Event::Lose { fence: fence.clone(), loss, by: Actor::Robot(robot()) })
+        self.tell(&Event::Lose {
+            fence: fence.clone(),
+            loss,
+            by: Actor::Robot(robot()),
+        })
     }
 
     pub(crate) fn cancel(&mut self) -> Result<StateName, Rejection> {
-        self.tell(&Event::Cancel { by: client(), note: Some("not needed".to_owned()) })
+        self.tell(&Event::Cancel {
+            by: client(),
+            note: Some("not needed".to_owned()),
+        })
     }
 
     pub(crate) fn replace(&mut self) -> Result<StateName, Rejection> {
@@ -179,7 +221,10 @@ impl Story {
     }
 
     pub(crate) fn settle(&mut self) -> Result<StateName, Rejection> {
-        self.tell(&Event::Settle { as_: Settlement::Resolved, note: None })
+        self.tell(&Event::Settle {
+            as_: Settlement::Resolved,
+            note: None,
+        })
     }
 
     /// The fence of the latest attempt.

@@ -10,15 +10,22 @@ use domain::{
 use crate::story::{LEASE, Story, at, failure, job, spec};
 
 fn scheduled(spec: JobSpec, run_at: Timestamp) -> Story {
-    Story { job: job(spec, Some(run_at)), now: at(0) }
+    Story {
+        job: job(spec, Some(run_at)),
+        now: at(0),
+    }
 }
 
 /// Reports an error with a wish when to be asked again, and answers with how long the job then waits.
 fn wait_after(story: &mut Story, retry_after_seconds: Option<u32>) -> Duration {
     let fence = story.start();
-    story.finish(&fence, failure(ErrorKind::Application, retry_after_seconds)).expect("held");
+    story
+        .finish(&fence, failure(ErrorKind::Application, retry_after_seconds))
+        .expect("held");
     assert_eq!(story.stands(), (StateName::Scheduled, Some(Reason::RetryBackoff)));
-    let State::Scheduled { until, .. } = story.job.state else { panic!("it is scheduled") };
+    let State::Scheduled { until, .. } = story.job.state else {
+        panic!("it is scheduled")
+    };
     let wait = until.since(story.now);
     story.time_out();
     wait
@@ -66,7 +73,9 @@ fn retry_after_takes_the_place_of_the_backoff_at_most_max_seconds() {
         spec.retry.max_attempts = 10;
         spec.retry.max_seconds = 100;
     });
-    let waits: Vec<_> = [7, 0, 100, 5_000].map(|asked| wait_after(&mut story, Some(asked)).as_secs()).to_vec();
+    let waits: Vec<_> = [7, 0, 100, 5_000]
+        .map(|asked| wait_after(&mut story, Some(asked)).as_secs())
+        .to_vec();
     assert_eq!(waits, [7, 0, 100, 100]);
 }
 
@@ -89,7 +98,11 @@ fn a_run_timeout_counts_from_the_start_and_backs_off() {
     }
     assert_eq!(story.job.next_timer(), Some(at(150)));
     story.wait(20);
-    assert_eq!(story.renew(&fence), Err(Rejection::LeaseLost), "its time is over, swept or not");
+    assert_eq!(
+        story.renew(&fence),
+        Err(Rejection::LeaseLost),
+        "its time is over, swept or not"
+    );
     assert_eq!(story.tick(), Ok(StateName::Scheduled));
     assert_eq!(story.job.reason, Some(Reason::RetryBackoff));
 }
@@ -111,7 +124,10 @@ fn what_ended_first_counts_when_the_sweep_comes_late() {
         story.tick().expect("due");
         story.stands()
     };
-    assert_eq!(late(LEASE.as_secs().try_into().expect("small")), (StateName::TimedOut, Some(Reason::RunTimeout)));
+    assert_eq!(
+        late(LEASE.as_secs().try_into().expect("small")),
+        (StateName::TimedOut, Some(Reason::RunTimeout))
+    );
     assert_eq!(late(600), (StateName::Failed, Some(Reason::LeaseLost)));
 }
 
@@ -152,7 +168,10 @@ fn a_deadline_ends_a_job_in_any_state() {
         (story.time_out(), story.job.reason)
     };
     let story = |job: Job| Story { job, now: at(0) };
-    let with_deadline = || JobSpec { deadline: Some(at(1_000)), ..spec() };
+    let with_deadline = || JobSpec {
+        deadline: Some(at(1_000)),
+        ..spec()
+    };
     let mut waiting = story(job(with_deadline(), Some(at(5_000))));
     let mut ready = story(job(with_deadline(), None));
     let mut running = ready.clone();
@@ -182,7 +201,13 @@ fn a_renewal_never_shortens_a_lease() {
     let mut story = Story::of_attempts(3);
     let fence = story.start();
     let before = story.job.next_timer();
-    story.tell(&domain::Event::Renew { fence, lease: Duration::from_secs(10), progress: None }).expect("held");
+    story
+        .tell(&domain::Event::Renew {
+            fence,
+            lease: Duration::from_secs(10),
+            progress: None,
+        })
+        .expect("held");
     assert_eq!(story.job.next_timer(), before);
 }
 
@@ -191,7 +216,9 @@ fn a_job_handed_over_late_has_a_whole_lease_to_begin() {
     let mut story = Story::of_attempts(3);
     let fence = story.claim();
     story.wait(50);
-    story.tell(&domain::Event::HandOver { fence, lease: LEASE }).expect("held");
+    story
+        .tell(&domain::Event::HandOver { fence, lease: LEASE })
+        .expect("held");
     assert_eq!(story.job.next_timer(), Some(at(50) + LEASE));
     assert_eq!(story.stands().0, StateName::Leased);
 }
