@@ -1,1 +1,123 @@
-//! queue-postgres.
+//! The store on Postgres.
+//!
+//! It guards and fetches: every statement names versions, keys and index places, none looks into a body or branches on
+//! what a record means. It holds no transaction while anything but Postgres and a pure decision runs, and leaves no state
+//! in a session, so that it works through a pooler in transaction mode.
+
+mod blobs;
+mod claim;
+mod columns;
+mod commit;
+mod connect;
+mod errors;
+mod migrations;
+mod reads;
+
+use async_trait::async_trait;
+use domain::{TenantName, Timestamp};
+use queue::store::{
+    Blob, BlobKey, BlobPut, Change, Committed, Count, Decide, Granted, Key, Kind, Lane, Position, Record, Store,
+    StoreError,
+};
+use sqlx::PgPool;
+
+pub use self::{
+    connect::PostgresOptions,
+    migrations::{MigrationState, migration_sql},
+};
+
+/// A store on Postgres; cheap to clone, one pool.
+#[derive(Clone, Debug)]
+pub struct PostgresStore {
+    pool: PgPool,
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn name(&self) -> &'static str {
+        "postgres"
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        reads::ping(&self.pool).await.map_err(errors::unavailable)
+    }
+
+    async fn load(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, StoreError> {
+        reads::load(&self.pool, keys).await.map_err(errors::unavailable)
+    }
+
+    async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Committed>, StoreError> {
+        commit::commit(&self.pool, changes).await.map_err(errors::unavailable)
+    }
+
+    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError> {
+        claim::claim(&self.pool, lanes, limit, decide)
+            .await
+            .map_err(errors::unavailable)
+    }
+
+    async fn lanes(&self, prefix: &str, limit: usize) -> Result<Vec<Lane>, StoreError> {
+        reads::lanes(&self.pool, prefix, limit)
+            .await
+            .map_err(errors::unavailable)
+    }
+
+    async fn ready(&self, lanes: &[Lane], limit: usize) -> Result<Vec<Record>, StoreError> {
+        reads::ready(&self.pool, lanes, limit)
+            .await
+            .map_err(errors::unavailable)
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Record>, StoreError> {
+        reads::due(&self.pool, now, limit).await.map_err(errors::unavailable)
+    }
+
+    async fn list(
+        &self,
+        kind: Kind,
+        partition: &str,
+        shelves: &[&str],
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        reads::list(&self.pool, kind, partition, shelves, after, limit)
+            .await
+            .map_err(errors::unavailable)
+    }
+
+    async fn count(&self, tenant: &TenantName) -> Result<Vec<Count>, StoreError> {
+        reads::count(&self.pool, tenant).await.map_err(errors::unavailable)
+    }
+
+    async fn depth(&self, limit: u64) -> Result<u64, StoreError> {
+        reads::depth(&self.pool, limit).await.map_err(errors::unavailable)
+    }
+
+    async fn blobs(&self, keys: &[BlobKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        blobs::blobs(&self.pool, keys).await.map_err(errors::unavailable)
+    }
+
+    async fn blob_names(
+        &self,
+        owner: &Key,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        blobs::names(&self.pool, owner, prefix, after, limit)
+            .await
+            .map_err(errors::unavailable)
+    }
+
+    async fn put_blob(&self, blob: Blob) -> Result<(), StoreError> {
+        blobs::put(&self.pool, vec![blob]).await.map_err(errors::unavailable)
+    }
+
+    async fn put_new_blob(&self, blob: Blob) -> Result<BlobPut, StoreError> {
+        blobs::put_new(&self.pool, blob).await.map_err(errors::unavailable)
+    }
+
+    async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        commit::purge(&self.pool, now, limit).await.map_err(errors::unavailable)
+    }
+}

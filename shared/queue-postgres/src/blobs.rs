@@ -1,0 +1,124 @@
+//! Reads and writes of blobs.
+
+use std::collections::{BTreeMap, HashMap};
+
+use queue::store::{Blob, BlobKey, BlobPut, Key};
+use sqlx::{Error, PgExecutor, PgPool, Row};
+
+use crate::columns::{self, Keys, kind_code, limit};
+
+const BLOBS: &str = "
+    select b.* from unnest($1::smallint[], $2::text[], $3::text[], $4::text[]) as k (kind, tenant, id, name)
+    join blob b on b.kind = k.kind and b.tenant = k.tenant and b.id = k.id and b.name = k.name";
+
+const NAMES: &str = "
+    select name from blob
+    where kind = $1 and tenant = $2 and id = $3 and name >= $4 and name < $5 and name > $6
+    order by name limit $7";
+
+const PUT: &str = "
+    insert into blob (kind, tenant, id, name, body)
+    select * from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::bytea[])
+    on conflict (kind, tenant, id, name) do update set body = excluded.body";
+
+const PUT_NEW: &str = "
+    insert into blob (kind, tenant, id, name, body) values ($1, $2, $3, $4, $5)
+    on conflict (kind, tenant, id, name) do nothing";
+
+/// Blobs as one array for each column; of two with one name the later one.
+#[derive(Default)]
+pub(crate) struct Blobs {
+    pub(crate) owners: Keys,
+    pub(crate) names: Vec<String>,
+    pub(crate) bodies: Vec<Vec<u8>>,
+}
+
+impl Blobs {
+    pub(crate) fn of(blobs: Vec<Blob>) -> Self {
+        let latest: BTreeMap<BlobKey, Vec<u8>> = blobs.into_iter().map(|blob| (blob.key, blob.body)).collect();
+        let mut columns = Self::default();
+        for (key, body) in latest {
+            columns.owners.push(&key.owner);
+            columns.names.push(key.name);
+            columns.bodies.push(body);
+        }
+        columns
+    }
+}
+
+pub(crate) async fn blobs(pool: &PgPool, keys: &[BlobKey]) -> Result<Vec<Option<Vec<u8>>>, Error> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let owners = Keys::of(keys.iter().map(|key| &key.owner));
+    let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+    let rows = sqlx::query(BLOBS)
+        .bind(owners.kinds)
+        .bind(owners.tenants)
+        .bind(owners.ids)
+        .bind(names)
+        .fetch_all(pool)
+        .await?;
+    let mut found: HashMap<BlobKey, Vec<u8>> = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        found.insert(
+            BlobKey {
+                owner: columns::key(row)?,
+                name: row.try_get("name")?,
+            },
+            row.try_get("body")?,
+        );
+    }
+    Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
+}
+
+pub(crate) async fn names(
+    pool: &PgPool,
+    owner: &Key,
+    prefix: &str,
+    after: Option<&str>,
+    most: usize,
+) -> Result<Vec<String>, Error> {
+    let rows = sqlx::query(NAMES)
+        .bind(kind_code(owner.kind))
+        .bind(owner.partition.as_str())
+        .bind(owner.id.as_str())
+        .bind(prefix)
+        .bind(format!("{prefix}{}", char::MAX))
+        .bind(after.unwrap_or(""))
+        .bind(limit(most))
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(|row| row.try_get("name")).collect()
+}
+
+pub(crate) async fn put<'e>(executor: impl PgExecutor<'e>, blobs: Vec<Blob>) -> Result<(), Error> {
+    let Blobs { owners, names, bodies } = Blobs::of(blobs);
+    sqlx::query(PUT)
+        .bind(owners.kinds)
+        .bind(owners.tenants)
+        .bind(owners.ids)
+        .bind(names)
+        .bind(bodies)
+        .execute(executor)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn put_new(pool: &PgPool, blob: Blob) -> Result<BlobPut, Error> {
+    let owner = &blob.key.owner;
+    let written = sqlx::query(PUT_NEW)
+        .bind(kind_code(owner.kind))
+        .bind(owner.partition.as_str())
+        .bind(owner.id.as_str())
+        .bind(blob.key.name.as_str())
+        .bind(blob.body)
+        .execute(pool)
+        .await?;
+    if written.rows_affected() == 1 {
+        return Ok(BlobPut::Stored);
+    }
+    // It was there a moment ago. If its job was purged since, what is there is nothing.
+    let there = blobs(pool, std::slice::from_ref(&blob.key)).await?;
+    Ok(BlobPut::Exists(there.into_iter().flatten().next().unwrap_or_default()))
+}

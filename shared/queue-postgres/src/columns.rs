@@ -1,0 +1,130 @@
+//! Records and keys as columns, and rows as records.
+
+use domain::Timestamp;
+use queue::store::{Key, Kind, Lane, Rank, Record, Version};
+use sqlx::{Error, Row, postgres::PgRow};
+
+/// Keys as one array for each column.
+#[derive(Default)]
+pub(crate) struct Keys {
+    pub(crate) kinds: Vec<i16>,
+    pub(crate) tenants: Vec<String>,
+    pub(crate) ids: Vec<String>,
+}
+
+impl Keys {
+    pub(crate) fn of<'a>(keys: impl Iterator<Item = &'a Key>) -> Self {
+        let mut columns = Self::default();
+        keys.for_each(|key| columns.push(key));
+        columns
+    }
+
+    pub(crate) fn push(&mut self, key: &Key) {
+        self.kinds.push(kind_code(key.kind));
+        self.tenants.push(key.partition.clone());
+        self.ids.push(key.id.clone());
+    }
+}
+
+/// Records as one array for each column.
+#[derive(Default)]
+pub(crate) struct Records {
+    pub(crate) keys: Keys,
+    pub(crate) versions: Vec<i64>,
+    pub(crate) lanes: Vec<Option<String>>,
+    pub(crate) bands: Vec<Option<i16>>,
+    pub(crate) sinces: Vec<Option<i64>>,
+    pub(crate) due_ats: Vec<Option<i64>>,
+    pub(crate) shelves: Vec<String>,
+    pub(crate) listed_ats: Vec<i64>,
+    pub(crate) expires_ats: Vec<Option<i64>>,
+    pub(crate) bodies: Vec<String>,
+}
+
+impl Records {
+    pub(crate) fn push(&mut self, record: Record) {
+        self.keys.push(&record.key);
+        self.versions.push(signed(record.version.0));
+        self.lanes.push(record.lane.map(|lane| lane.as_str().to_owned()));
+        self.bands.push(record.rank.map(|rank| i16::from(rank.band)));
+        self.sinces.push(record.rank.map(|rank| rank.since.as_micros()));
+        self.due_ats.push(record.due_at.map(Timestamp::as_micros));
+        self.shelves.push(record.shelf);
+        self.listed_ats.push(record.listed_at.as_micros());
+        self.expires_ats.push(record.expires_at.map(Timestamp::as_micros));
+        self.bodies.push(record.body);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.versions.is_empty()
+    }
+}
+
+/// Binds the arrays of [`Records`] in the order that the statements take them: key, version, lane, band, since, due
+/// time, shelf, place in lists, expiry, body.
+macro_rules! bind_records {
+    ($query:expr, $records:expr) => {
+        $query
+            .bind($records.keys.kinds)
+            .bind($records.keys.tenants)
+            .bind($records.keys.ids)
+            .bind($records.versions)
+            .bind($records.lanes)
+            .bind($records.bands)
+            .bind($records.sinces)
+            .bind($records.due_ats)
+            .bind($records.shelves)
+            .bind($records.listed_ats)
+            .bind($records.expires_ats)
+            .bind($records.bodies)
+    };
+}
+pub(crate) use bind_records;
+
+pub(crate) const fn kind_code(kind: Kind) -> i16 {
+    kind as i16
+}
+
+/// Counts fit: a version moves by one with each write, and no list is longer than memory.
+pub(crate) fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn limit(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn key(row: &PgRow) -> Result<Key, Error> {
+    let code: i16 = row.try_get("kind")?;
+    let kind = u8::try_from(code).ok().and_then(Kind::from_code);
+    let kind = kind.ok_or_else(|| Error::Decode(format!("{code} is no kind of record").into()))?;
+    Ok(Key {
+        kind,
+        partition: row.try_get("tenant")?,
+        id: row.try_get("id")?,
+    })
+}
+
+pub(crate) fn record(row: &PgRow) -> Result<Record, Error> {
+    let version: i64 = row.try_get("version")?;
+    let (band, since): (Option<i16>, Option<i64>) = (row.try_get("band")?, row.try_get("since")?);
+    let rank = band.zip(since).map(|(band, since)| Rank {
+        band: u8::try_from(band).unwrap_or(u8::MAX),
+        since: Timestamp::from_micros(since),
+    });
+    Ok(Record {
+        key: key(row)?,
+        version: Version(u64::try_from(version).unwrap_or(0)),
+        lane: row.try_get::<Option<String>, _>("lane")?.map(Lane::from_stored),
+        rank,
+        due_at: row.try_get::<Option<i64>, _>("due_at")?.map(Timestamp::from_micros),
+        shelf: row.try_get("shelf")?,
+        listed_at: Timestamp::from_micros(row.try_get("listed_at")?),
+        expires_at: row.try_get::<Option<i64>, _>("expires_at")?.map(Timestamp::from_micros),
+        body: row.try_get("body")?,
+    })
+}
+
+pub(crate) fn records(rows: &[PgRow]) -> Result<Vec<Record>, Error> {
+    rows.iter().map(record).collect()
+}
