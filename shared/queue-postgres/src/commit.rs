@@ -114,9 +114,9 @@ pub(crate) async fn commit(pool: &PgPool, changes: Vec<Change>) -> Result<Vec<Co
             };
             let put = (record, change.blobs);
             if put.0.version == Version::ABSENT {
-                singles.new.push(put)
+                singles.new.push(put);
             } else {
-                singles.changed.push(put)
+                singles.changed.push(put);
             }
         } else {
             keys.push(None);

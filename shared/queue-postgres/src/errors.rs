@@ -31,6 +31,6 @@ pub(crate) fn unavailable(error: Error) -> StoreError {
 pub(crate) fn is_worth_another_try(error: &Error) -> bool {
     error
         .as_database_error()
-        .and_then(|found| found.code())
+        .and_then(sqlx::error::DatabaseError::code)
         .is_some_and(|code| TRY_AGAIN.contains(&code.as_ref()))
 }

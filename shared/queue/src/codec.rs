@@ -17,10 +17,10 @@ use crate::{
 /// When the sweep looks at a ready job that no timer of its own will ever bring up.
 ///
 /// Such a job is found by way of the ready index; this look is what finds it if that entry should ever be missing.
-const READY_LOOK: Duration = Duration::from_secs(86_400);
+const READY_LOOK: Duration = Duration::from_hours(24);
 
 /// When the sweep looks whether a dedup key is still held.
-const DEDUP_LOOK: Duration = Duration::from_secs(86_400);
+const DEDUP_LOOK: Duration = Duration::from_hours(24);
 
 /// The shelf of robots.
 pub(crate) const ROBOTS: &str = "robots";
@@ -57,20 +57,34 @@ pub(crate) struct Stored<T> {
 impl<T> Stored<T> {
     /// Something that is not there yet.
     pub(crate) fn new(value: T) -> Self {
-        Self { value, version: Version::ABSENT, due_at: None }
+        Self {
+            value,
+            version: Version::ABSENT,
+            due_at: None,
+        }
     }
 
     /// The same place in the store with another value.
     pub(crate) fn with<U>(&self, value: U) -> Stored<U> {
-        Stored { value, version: self.version, due_at: self.due_at }
+        Stored {
+            value,
+            version: self.version,
+            due_at: self.due_at,
+        }
     }
 }
 
 /// Reads a record's body.
 pub(crate) fn read<T: DeserializeOwned>(record: &Record) -> Result<Stored<T>, StoreError> {
-    let value = serde_json::from_str(&record.body)
-        .map_err(|source| StoreError::Corrupt { what: record.key.to_string(), source: source.into() })?;
-    Ok(Stored { value, version: record.version, due_at: record.due_at })
+    let value = serde_json::from_str(&record.body).map_err(|source| StoreError::Corrupt {
+        what: record.key.to_string(),
+        source: source.into(),
+    })?;
+    Ok(Stored {
+        value,
+        version: record.version,
+        due_at: record.due_at,
+    })
 }
 
 fn write<T: Serialize>(value: &T) -> String {
@@ -115,7 +129,10 @@ pub(crate) fn job_record(job: &Stored<Job>, now: Timestamp, retention: Duration)
 /// The lane of a job: jobs that ask the same of a robot stand in one line.
 pub(crate) fn lane(job: &Job) -> Lane {
     let requires = &job.spec.requires;
-    let class = write(&Class { environment: requires.environment.clone(), capabilities: requires.capabilities.clone() });
+    let class = write(&Class {
+        environment: requires.environment.clone(),
+        capabilities: requires.capabilities.clone(),
+    });
     Lane::new(&job.tenant, &job.spec.queue, requires.robot.as_ref(), &class)
 }
 
@@ -135,11 +152,18 @@ pub(crate) fn lane_requires(lane: &Lane) -> Option<domain::job::Requires> {
         "" => None,
         target => Some(RobotId::parse(target).ok()?),
     };
-    Some(domain::job::Requires { capabilities: class.capabilities, environment: class.environment, robot })
+    Some(domain::job::Requires {
+        capabilities: class.capabilities,
+        environment: class.environment,
+        robot,
+    })
 }
 
 fn rank(job: &Job) -> Option<Rank> {
-    matches!(job.state, State::Ready { .. }).then(|| Rank { band: job.spec.priority.band(), since: job.queued_at })
+    matches!(job.state, State::Ready { .. }).then(|| Rank {
+        band: job.spec.priority.band(),
+        since: job.queued_at,
+    })
 }
 
 /// The next look at an unfinished job. An earlier one that is still to come is left as it is: moving it would cost
@@ -149,7 +173,11 @@ fn job_due_at(job: &Job, armed: Option<Timestamp>, now: Timestamp) -> Option<Tim
         return None;
     }
     let wanted = job.next_timer().unwrap_or(now + READY_LOOK);
-    Some(armed.filter(|armed| *armed > now).map_or(wanted, |armed| armed.min(wanted)))
+    Some(
+        armed
+            .filter(|armed| *armed > now)
+            .map_or(wanted, |armed| armed.min(wanted)),
+    )
 }
 
 /// The list a job is found in.
@@ -191,12 +219,20 @@ pub(crate) fn api_key_record(key: &Stored<ApiKey>) -> Record {
 
 /// The record of a tenant.
 pub(crate) fn tenant_record(tenant: &Stored<Tenant>, now: Timestamp) -> Record {
-    plain(tenant, Key::common(Kind::Tenant, tenant.value.name.as_str()), TENANTS, now)
+    plain(
+        tenant,
+        Key::common(Kind::Tenant, tenant.value.name.as_str()),
+        TENANTS,
+        now,
+    )
 }
 
 /// The record of a dedup key's holder, looked at again after a while, so that it does not outlive its job for long.
 pub(crate) fn dedup_record(key: Key, holder: &Stored<DedupHolder>, now: Timestamp) -> Record {
-    Record { due_at: Some(now + DEDUP_LOOK), ..plain(holder, key, "dedup", now) }
+    Record {
+        due_at: Some(now + DEDUP_LOOK),
+        ..plain(holder, key, "dedup", now)
+    }
 }
 
 fn plain<T: Serialize>(stored: &Stored<T>, key: Key, shelf: &str, listed_at: Timestamp) -> Record {

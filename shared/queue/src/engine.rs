@@ -6,11 +6,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{
-    JobId, KeyId, LeaseToken, Rejection, RobotId, Timestamp,
-    retry::Chance,
-    robot::SyncRejection,
-};
+use domain::{JobId, KeyId, LeaseToken, Rejection, RobotId, Timestamp, retry::Chance, robot::SyncRejection};
 use uuid::Uuid;
 
 use crate::{
@@ -45,13 +41,13 @@ pub struct Settings {
 
 impl Settings {
     /// The shortest retention: idempotency keys hold for at least 7 days.
-    pub const RETENTION_MIN: Duration = Duration::from_secs(7 * 86_400);
+    pub const RETENTION_MIN: Duration = Duration::from_hours(7 * 24);
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            retention: Duration::from_secs(30 * 86_400),
+            retention: Duration::from_hours(30 * 24),
             backlog_max: 1_000_000,
             idle_sync: Duration::from_secs(30),
             busy_sync: Duration::from_secs(5),
@@ -97,7 +93,14 @@ impl Engine {
         entropy: Arc<dyn Entropy>,
         settings: Settings,
     ) -> Self {
-        Self { store, hints, clock, entropy, settings, memory: Arc::default() }
+        Self {
+            store,
+            hints,
+            clock,
+            entropy,
+            settings,
+            memory: Arc::default(),
+        }
     }
 
     /// The store below.
@@ -116,7 +119,11 @@ impl Engine {
     }
 
     pub(crate) fn knows(&self, queue: &Key) -> bool {
-        self.memory.queues.lock().unwrap_or_else(PoisonError::into_inner).contains(queue)
+        self.memory
+            .queues
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(queue)
     }
 
     pub(crate) fn now_knows(&self, queue: Key) {
@@ -146,13 +153,17 @@ impl Engine {
 
     pub(crate) fn word(&self) -> u64 {
         let bytes = self.entropy.draw();
-        u64::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]])
+        u64::from_le_bytes([
+            bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7],
+        ])
     }
 
-    /// A new job's id: a UUIDv7, so that ids lie in the order of time.
+    /// A new job's id: a UUID of version 7, so that ids lie in the order of time.
     pub(crate) fn new_job_id(&self, now: Timestamp) -> JobId {
         let draw = self.entropy.draw();
-        let random = [draw[0], draw[1], draw[2], draw[3], draw[4], draw[5], draw[6], draw[7], draw[8], draw[9]];
+        let random = [
+            draw[0], draw[1], draw[2], draw[3], draw[4], draw[5], draw[6], draw[7], draw[8], draw[9],
+        ];
         let millis = u64::try_from(now.as_millis()).unwrap_or(0);
         JobId(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }

@@ -21,7 +21,12 @@ impl Engine {
     /// The job `id` of `tenant`; `None` when there is none.
     pub(crate) async fn load_job(&self, tenant: &TenantName, id: JobId) -> Result<Option<Stored<Job>>, StoreError> {
         let found = self.store.load(&[job_key(tenant, id)]).await?;
-        found.into_iter().flatten().next().map(|record| codec::read(&record)).transpose()
+        found
+            .into_iter()
+            .flatten()
+            .next()
+            .map(|record| codec::read(&record))
+            .transpose()
     }
 
     /// The jobs of `keys`, in their order.
@@ -30,14 +35,20 @@ impl Engine {
             return Ok(Vec::new());
         }
         let found = self.store.load(keys).await?;
-        found.into_iter().map(|record| record.map(|record| codec::read(&record)).transpose()).collect()
+        found
+            .into_iter()
+            .map(|record| record.map(|record| codec::read(&record)).transpose())
+            .collect()
     }
 
     /// The change that writes `job`, with a page of its history where the record would hold too much of it.
     pub(crate) fn job_change(&self, mut job: Stored<Job>, now: Timestamp) -> Change {
         let page = spill(&mut job.value);
         let record = codec::job_record(&job, now, self.settings.retention);
-        Change { writes: vec![Write::Put(record)], blobs: page.into_iter().collect() }
+        Change {
+            writes: vec![Write::Put(record)],
+            blobs: page.into_iter().collect(),
+        }
     }
 
     /// The record of `job` as it would be written now.
@@ -71,17 +82,22 @@ impl Engine {
         event: impl FnMut(&Job) -> Result<Event, Refusal> + Send,
     ) -> Result<Stored<Job>, Refusal> {
         match self.transition(tenant, id, event).await {
-            Err(Refusal::Job(Rejection::Repeated(_))) => {
-                self.load_job(tenant, id).await?.ok_or(Refusal::NotFound)
-            }
+            Err(Refusal::Job(Rejection::Repeated(_))) => self.load_job(tenant, id).await?.ok_or(Refusal::NotFound),
             other => other,
         }
     }
 
     /// Writes `next` over `job`; `None` on a conflict.
     async fn write_job(&self, job: &Stored<Job>, next: Job, now: Timestamp) -> Result<Option<Stored<Job>>, StoreError> {
-        let outcome = self.store.commit(vec![self.job_change(job.with(next.clone()), now)]).await?;
-        let written = Stored { value: next, version: job.version.next(), due_at: None };
+        let outcome = self
+            .store
+            .commit(vec![self.job_change(job.with(next.clone()), now)])
+            .await?;
+        let written = Stored {
+            value: next,
+            version: job.version.next(),
+            due_at: None,
+        };
         Ok((outcome == [Committed::Done]).then_some(written))
     }
 }
@@ -95,5 +111,11 @@ fn spill(job: &mut Job) -> Option<Blob> {
     let page: Vec<Transition> = job.history.drain(..HISTORY_PAGE).collect();
     let name = format!("{HISTORY_PREFIX}{:06}", page[0].seq);
     let body = serde_json::to_vec(&page).expect("transitions are plain values");
-    Some(Blob { key: BlobKey { owner: job_key(&job.tenant, job.id), name }, body })
+    Some(Blob {
+        key: BlobKey {
+            owner: job_key(&job.tenant, job.id),
+            name,
+        },
+        body,
+    })
 }

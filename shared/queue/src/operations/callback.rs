@@ -75,7 +75,10 @@ impl Engine {
             }
             open = self.finish_round(tenant, robot, open, &mut answers).await?;
         }
-        Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(too_busy().into()))).collect())
+        Ok(answers
+            .into_iter()
+            .map(|answer| answer.unwrap_or_else(|| Err(too_busy().into())))
+            .collect())
     }
 
     /// Settles the reports it can and gives back those that met a conflict.
@@ -95,7 +98,11 @@ impl Engine {
                 .and_then(|job| Ok(job.with(finished(&job.value, robot, &pending, self.chance(), now)?)));
             match taken {
                 // Two reports of one job in one call: the later one sees what the earlier one did.
-                Ok(job) if written.iter().any(|(_, state): &(Pending, Stored<Job>)| state.value.id == job.value.id) => {
+                Ok(job)
+                    if written
+                        .iter()
+                        .any(|(_, state): &(Pending, Stored<Job>)| state.value.id == job.value.id) =>
+                {
                     again.push(pending);
                 }
                 Ok(job) => {
@@ -120,7 +127,11 @@ impl Engine {
                     info!(job.id = %job.value.id, "Attempt {} of job {} ended: {state}", pending.report.fence.attempt, job.value.id);
                     answers[pending.place] = Some(Ok(Answered { state, repeated: false }));
                     let queue = job.value.spec.queue.clone();
-                    let hint = Hint { tenant: tenant.clone(), queue, not_before: job.value.next_timer() };
+                    let hint = Hint {
+                        tenant: tenant.clone(),
+                        queue,
+                        not_before: job.value.next_timer(),
+                    };
                     if !hints.contains(&hint) {
                         hints.push(hint);
                     }
@@ -136,8 +147,14 @@ impl Engine {
     fn finish_change(&self, job: &Stored<Job>, pending: &Pending, now: domain::Timestamp) -> Change {
         let mut change = self.job_change(job.clone(), now);
         if let (Some(name), Some(result)) = (result_name(&pending.report), &pending.report.result) {
-            let key = BlobKey { owner: job_key(&job.value.tenant, job.value.id), name };
-            change.blobs.push(Blob { key, body: result.clone().into_bytes() });
+            let key = BlobKey {
+                owner: job_key(&job.value.tenant, job.value.id),
+                name,
+            };
+            change.blobs.push(Blob {
+                key,
+                body: result.clone().into_bytes(),
+            });
         }
         change
     }
@@ -158,7 +175,11 @@ impl Engine {
             .await;
         match released {
             Ok(job) => {
-                let hint = Hint { tenant: tenant.clone(), queue: job.value.spec.queue.clone(), not_before: None };
+                let hint = Hint {
+                    tenant: tenant.clone(),
+                    queue: job.value.spec.queue.clone(),
+                    not_before: None,
+                };
                 self.hints.wake(&[hint]).await;
                 Ok(job.value.state.name())
             }
@@ -175,16 +196,33 @@ fn finished(
     chance: domain::retry::Chance,
     now: domain::Timestamp,
 ) -> Result<Job, Refusal> {
-    let FinishReport { fence, outcome, digest, .. } = &pending.report;
+    let FinishReport {
+        fence, outcome, digest, ..
+    } = &pending.report;
     is_by(job, robot, fence)?;
-    let report = Report { outcome: outcome.clone(), digest: digest.clone(), result: result_name(&pending.report) };
-    Ok(job.apply(&Event::Finish { fence: fence.clone(), report, chance }, now)?)
+    let report = Report {
+        outcome: outcome.clone(),
+        digest: digest.clone(),
+        result: result_name(&pending.report),
+    };
+    Ok(job.apply(
+        &Event::Finish {
+            fence: fence.clone(),
+            report,
+            chance,
+        },
+        now,
+    )?)
 }
 
 /// Where the result lies. Another result has another name, so that a report that loses a race spoils nothing.
 fn result_name(report: &FinishReport) -> Option<String> {
     let result = report.result.as_ref()?;
-    Some(format!("result/{:05}/{}", report.fence.attempt, digest(&[result.as_bytes()])))
+    Some(format!(
+        "result/{:05}/{}",
+        report.fence.attempt,
+        digest(&[result.as_bytes()])
+    ))
 }
 
 /// Refuses a robot that shows the token of another robot's hold.

@@ -45,11 +45,16 @@ impl Engine {
         by: &Actor,
         dry_run: bool,
     ) -> Result<BulkDone, Refusal> {
-        let event = Event::Cancel { by: by.clone(), note: None };
+        let event = Event::Cancel {
+            by: by.clone(),
+            note: None,
+        };
         let mut done = BulkDone::default();
         let mut after = None;
         loop {
-            let page = self.find_jobs(tenant, &codec::shelves(filter.state), filter, after, BULK_PAGE).await?;
+            let page = self
+                .find_jobs(tenant, &codec::shelves(filter.state), filter, after, BULK_PAGE)
+                .await?;
             done.matched += page.items.len() as u64;
             if !dry_run {
                 done.changed += self.apply_to_each(&page.items, &event).await?;
@@ -64,8 +69,10 @@ impl Engine {
     /// Applies `event` to each of `jobs` that takes it; those that meet a conflict are taken one by one.
     async fn apply_to_each(&self, jobs: &[Stored<Job>], event: &Event) -> Result<u64, Refusal> {
         let now = self.now();
-        let next: Vec<Stored<Job>> =
-            jobs.iter().filter_map(|job| Some(job.with(job.value.apply(event, now).ok()?))).collect();
+        let next: Vec<Stored<Job>> = jobs
+            .iter()
+            .filter_map(|job| Some(job.with(job.value.apply(event, now).ok()?)))
+            .collect();
         if next.is_empty() {
             return Ok(0);
         }
@@ -74,9 +81,10 @@ impl Engine {
         for (job, outcome) in next.iter().zip(self.store.commit(changes).await?) {
             let alone = match outcome {
                 Committed::Done => Ok(()),
-                Committed::Conflict => {
-                    self.transition(&job.value.tenant, job.value.id, |_| Ok(event.clone())).await.map(|_| ())
-                }
+                Committed::Conflict => self
+                    .transition(&job.value.tenant, job.value.id, |_| Ok(event.clone()))
+                    .await
+                    .map(|_| ()),
             };
             match alone {
                 Ok(()) => changed += 1,

@@ -22,7 +22,9 @@ impl Engine {
         limit: usize,
     ) -> Result<Page<JobView>, Refusal> {
         let shelves = [DEAD_FAILED, DEAD_TIMED_OUT];
-        let page = self.find_jobs(tenant, &shelves, &JobFilter::default(), after, limit).await?;
+        let page = self
+            .find_jobs(tenant, &shelves, &JobFilter::default(), after, limit)
+            .await?;
         Ok(self.view_page(page).await?)
     }
 

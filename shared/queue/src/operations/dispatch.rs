@@ -53,8 +53,11 @@ impl Engine {
     }
 
     async fn dispatch_queues(&self, tenant: &TenantName, queues: Vec<Queue>) -> Result<Dispatched, StoreError> {
-        let queues: BTreeMap<QueueName, Queue> =
-            queues.into_iter().filter(|queue| !queue.paused).map(|queue| (queue.name.clone(), queue)).collect();
+        let queues: BTreeMap<QueueName, Queue> = queues
+            .into_iter()
+            .filter(|queue| !queue.paused)
+            .map(|queue| (queue.name.clone(), queue))
+            .collect();
         let prefixes: Vec<String> = queues.keys().map(|name| Lane::queue_prefix(tenant, name)).collect();
         let found = futures::future::try_join_all(prefixes.iter().map(|prefix| self.store.lanes(prefix, LANES_MAX)));
         let mut lanes: Vec<Lane> = found.await?.into_iter().flatten().collect();
@@ -78,7 +81,11 @@ impl Engine {
                 Committed::Conflict => done.conflicts += 1,
             }
         }
-        info!("Dispatch of tenant {tenant} reserved {} jobs for {} robots", done.assigned, granted.len());
+        info!(
+            "Dispatch of tenant {tenant} reserved {} jobs for {} robots",
+            done.assigned,
+            granted.len()
+        );
         Ok(done)
     }
 
@@ -91,15 +98,19 @@ impl Engine {
         now: Timestamp,
     ) -> Vec<Grant> {
         let jobs: Vec<Stored<Job>> = offered.iter().filter_map(|record| codec::read(record).ok()).collect();
-        let ready: Vec<&Stored<Job>> = jobs.iter().filter(|job: &&Stored<Job>| !job.value.is_due(now)).collect();
+        let ready: Vec<&Stored<Job>> = jobs
+            .iter()
+            .filter(|job: &&Stored<Job>| !job.value.is_due(now))
+            .collect();
         let values: Vec<&Job> = ready.iter().map(|job| &job.value).collect();
         let fleet: Vec<&Robot> = robots.iter().map(|robot| &robot.value).collect();
         let strategy = |name: &QueueName| queues.get(name).map(|queue| queue.strategy).unwrap_or_default();
         let mut grants: BTreeMap<usize, (Stored<Robot>, Vec<Record>)> = BTreeMap::new();
         for found in plan(&values, &fleet, strategy, self.word()) {
             let job = ready[found.job];
-            let (robot, records) =
-                grants.entry(found.robot).or_insert_with(|| (robots[found.robot].clone(), Vec::new()));
+            let (robot, records) = grants
+                .entry(found.robot)
+                .or_insert_with(|| (robots[found.robot].clone(), Vec::new()));
             let event = Event::Claim {
                 robot: robot.value.id.clone(),
                 token: self.new_token(),
@@ -110,7 +121,10 @@ impl Engine {
                 records.push(self.job_record(&job.with(leased), now));
             }
         }
-        let grant = |(robot, jobs): (Stored<Robot>, Vec<Record>)| Grant { holder: codec::robot_record(&robot), jobs };
+        let grant = |(robot, jobs): (Stored<Robot>, Vec<Record>)| Grant {
+            holder: codec::robot_record(&robot),
+            jobs,
+        };
         grants.into_values().map(grant).collect()
     }
 
@@ -129,7 +143,10 @@ impl Engine {
     /// Every tenant there is.
     pub(crate) async fn all_tenants(&self) -> Result<Vec<TenantName>, StoreError> {
         let records = self.list_records(Kind::Tenant, "", TENANTS).await?;
-        records.iter().map(|record| Ok(codec::read::<Tenant>(record)?.value.name)).collect()
+        records
+            .iter()
+            .map(|record| Ok(codec::read::<Tenant>(record)?.value.name))
+            .collect()
     }
 
     /// Everything on one shelf of a tenant, as values.
@@ -146,7 +163,10 @@ impl Engine {
     async fn list_records(&self, kind: Kind, partition: &str, shelf: &str) -> Result<Vec<Record>, StoreError> {
         let (mut all, mut after) = (Vec::new(), None);
         for _ in 0..LIST_PAGES_MAX {
-            let page = self.store.list(kind, partition, &[shelf], after.as_ref(), LIST_PAGE).await?;
+            let page = self
+                .store
+                .list(kind, partition, &[shelf], after.as_ref(), LIST_PAGE)
+                .await?;
             let last = page.len() < LIST_PAGE;
             after = page.last().map(Record::position);
             all.extend(page);

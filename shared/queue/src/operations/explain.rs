@@ -19,7 +19,10 @@ impl Engine {
     pub async fn explain(&self, tenant: &TenantName, id: JobId) -> Result<Explanation, Refusal> {
         let job = self.load_job(tenant, id).await?.ok_or(Refusal::NotFound)?.value;
         let queue = self.load_queue(tenant, &job.spec.queue).await?;
-        let robots: Vec<Robot> = self.page(Kind::Robot, tenant.as_str(), ROBOTS, None, ROBOTS_LOOK_MAX).await?.items;
+        let robots: Vec<Robot> = self
+            .page(Kind::Robot, tenant.as_str(), ROBOTS, None, ROBOTS_LOOK_MAX)
+            .await?
+            .items;
         Ok(explain(&job, queue.as_ref(), &robots, self.now()))
     }
 
@@ -29,7 +32,12 @@ impl Engine {
         name: &domain::QueueName,
     ) -> Result<Option<Queue>, StoreError> {
         let found = self.store.load(&[queue_key(tenant, name)]).await?;
-        let stored = found.into_iter().flatten().next().map(|record| codec::read::<Queue>(&record)).transpose()?;
+        let stored = found
+            .into_iter()
+            .flatten()
+            .next()
+            .map(|record| codec::read::<Queue>(&record))
+            .transpose()?;
         Ok(stored.map(|stored| stored.value))
     }
 }

@@ -73,12 +73,18 @@ impl JobFilter {
     pub fn meets(&self, job: &Job) -> bool {
         self.state.is_none_or(|state| job.state.name() == state)
             && self.queue.as_ref().is_none_or(|queue| job.spec.queue == *queue)
-            && self.workflow.as_ref().is_none_or(|workflow| job.spec.workflow == *workflow)
+            && self
+                .workflow
+                .as_ref()
+                .is_none_or(|workflow| job.spec.workflow == *workflow)
             && self
                 .robot
                 .as_ref()
                 .is_none_or(|robot| job.state.last_hold().is_some_and(|hold| hold.robot == *robot))
-            && self.labels.iter().all(|(name, value)| job.spec.labels.get(name) == Some(value))
+            && self
+                .labels
+                .iter()
+                .all(|(name, value)| job.spec.labels.get(name) == Some(value))
     }
 }
 
@@ -97,7 +103,9 @@ impl Engine {
         after: Option<Position>,
         limit: usize,
     ) -> Result<Page<JobView>, Refusal> {
-        let page = self.find_jobs(tenant, &codec::shelves(filter.state), filter, after, limit).await?;
+        let page = self
+            .find_jobs(tenant, &codec::shelves(filter.state), filter, after, limit)
+            .await?;
         Ok(self.view_page(page).await?)
     }
 
@@ -107,14 +115,27 @@ impl Engine {
         let owner = job_key(tenant, id);
         let pages = match job.value.history.first() {
             Some(first) if first.seq == 1 => Vec::new(),
-            _ => self.store.blob_names(&owner, HISTORY_PREFIX, None, HISTORY_PAGES_MAX).await?,
+            _ => {
+                self.store
+                    .blob_names(&owner, HISTORY_PREFIX, None, HISTORY_PAGES_MAX)
+                    .await?
+            }
         };
-        let keys: Vec<BlobKey> = pages.into_iter().map(|name| BlobKey { owner: owner.clone(), name }).collect();
+        let keys: Vec<BlobKey> = pages
+            .into_iter()
+            .map(|name| BlobKey {
+                owner: owner.clone(),
+                name,
+            })
+            .collect();
         let first_kept = job.value.history.first().map_or(1, |first| first.seq);
         let mut history = Vec::new();
         for (key, page) in keys.iter().zip(self.store.blobs(&keys).await?) {
-            let page: Vec<Transition> = serde_json::from_slice(&page.unwrap_or_default())
-                .map_err(|source| StoreError::Corrupt { what: key.name.clone(), source: source.into() })?;
+            let page: Vec<Transition> =
+                serde_json::from_slice(&page.unwrap_or_default()).map_err(|source| StoreError::Corrupt {
+                    what: key.name.clone(),
+                    source: source.into(),
+                })?;
             // A page whose record was not written after all holds what the record still has.
             history.extend(page.into_iter().filter(|step| step.seq < first_kept));
         }
@@ -136,7 +157,10 @@ impl Engine {
         let mut at = after;
         for _ in 0..SCAN_MAX / SCAN_PAGE {
             let wanted = if filter.is_empty() { limit + 1 } else { SCAN_PAGE };
-            let records = self.store.list(Kind::Job, tenant.as_str(), shelves, at.as_ref(), wanted).await?;
+            let records = self
+                .store
+                .list(Kind::Job, tenant.as_str(), shelves, at.as_ref(), wanted)
+                .await?;
             let exhausted = records.len() < wanted;
             for record in records {
                 let job: Stored<Job> = codec::read(&record)?;
@@ -166,12 +190,20 @@ impl Engine {
         after: Option<Position>,
         limit: usize,
     ) -> Result<Page<T>, StoreError> {
-        let mut records = self.store.list(kind, partition, &[shelf], after.as_ref(), limit + 1).await?;
+        let mut records = self
+            .store
+            .list(kind, partition, &[shelf], after.as_ref(), limit + 1)
+            .await?;
         let more = records.len() > limit;
         records.truncate(limit);
         let next = records.last().filter(|_| more).map(Record::position);
-        let items = records.iter().map(|record| codec::read(record).map(|stored| stored.value));
-        Ok(Page { items: items.collect::<Result<_, _>>()?, next })
+        let items = records
+            .iter()
+            .map(|record| codec::read(record).map(|stored| stored.value));
+        Ok(Page {
+            items: items.collect::<Result<_, _>>()?,
+            next,
+        })
     }
 
     /// The job with what lies beside it.
@@ -197,7 +229,10 @@ impl Engine {
                 views.push(view);
             }
         }
-        Ok(Page { items: views, next: page.next })
+        Ok(Page {
+            items: views,
+            next: page.next,
+        })
     }
 
     /// The blobs of `keys` as text, in their order.
@@ -209,7 +244,10 @@ impl Engine {
         let text = |(key, blob): (&BlobKey, Option<Vec<u8>>)| {
             blob.map(String::from_utf8)
                 .transpose()
-                .map_err(|source| StoreError::Corrupt { what: key.name.clone(), source: source.into() })
+                .map_err(|source| StoreError::Corrupt {
+                    what: key.name.clone(),
+                    source: source.into(),
+                })
         };
         keys.iter().zip(blobs).map(text).collect()
     }
@@ -217,14 +255,20 @@ impl Engine {
 
 /// Where a job stands in lists.
 fn place(view: &JobView) -> Position {
-    Position { listed_at: view.job.created_at, id: view.job.id.to_text() }
+    Position {
+        listed_at: view.job.created_at,
+        id: view.job.id.to_text(),
+    }
 }
 
 /// The names of what lies beside `job` and belongs to it as clients see it.
 fn beside(job: &Job) -> impl Iterator<Item = BlobKey> {
     let owner: Key = job_key(&job.tenant, job.id);
     let names: Vec<String> = job.payload.iter().chain(&job.result).cloned().collect();
-    names.into_iter().map(move |name| BlobKey { owner: owner.clone(), name })
+    names.into_iter().map(move |name| BlobKey {
+        owner: owner.clone(),
+        name,
+    })
 }
 
 fn with_blobs(job: Stored<Job>, names: &[BlobKey], blobs: &[Option<String>]) -> JobView {
@@ -235,5 +279,10 @@ fn with_blobs(job: Stored<Job>, names: &[BlobKey], blobs: &[Option<String>]) -> 
         blobs[place].clone()
     };
     let (payload, result) = (find(&job.value.payload), find(&job.value.result));
-    JobView { version: job.version.0, payload, result, job: job.value }
+    JobView {
+        version: job.version.0,
+        payload,
+        result,
+        job: job.value,
+    }
 }

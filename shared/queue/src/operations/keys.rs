@@ -101,9 +101,16 @@ impl Engine {
     /// Stores a new key, and its tenant if that is new.
     pub async fn create_key(&self, key: ApiKey) -> Result<(), Refusal> {
         self.make_tenant(&key.tenant, self.now()).await?;
-        let outcome = self.store.commit(vec![codec::api_key_record(&Stored::new(key)).into()]).await?;
+        let outcome = self
+            .store
+            .commit(vec![codec::api_key_record(&Stored::new(key)).into()])
+            .await?;
         // Ids are drawn from 122 random bits: a second one is a broken source of chance.
-        if outcome == [Committed::Done] { Ok(()) } else { Err(crate::engine::too_busy().into()) }
+        if outcome == [Committed::Done] {
+            Ok(())
+        } else {
+            Err(crate::engine::too_busy().into())
+        }
     }
 
     /// One page of the keys of `tenant`.
@@ -122,12 +129,22 @@ impl Engine {
         let stored = stored.ok_or(Refusal::NotFound)?;
         let delete = Write::Delete(Key::common(Kind::ApiKey, id.as_str()), stored.version);
         // Keys are never changed, so a conflict means that somebody else revoked it just now.
-        self.store.commit(vec![Change { writes: vec![delete], blobs: Vec::new() }]).await?;
+        self.store
+            .commit(vec![Change {
+                writes: vec![delete],
+                blobs: Vec::new(),
+            }])
+            .await?;
         Ok(())
     }
 
     pub(crate) async fn load_key(&self, id: &KeyId) -> Result<Option<Stored<ApiKey>>, StoreError> {
         let found = self.store.load(&[Key::common(Kind::ApiKey, id.as_str())]).await?;
-        found.into_iter().flatten().next().map(|record| codec::read(&record)).transpose()
+        found
+            .into_iter()
+            .flatten()
+            .next()
+            .map(|record| codec::read(&record))
+            .transpose()
     }
 }

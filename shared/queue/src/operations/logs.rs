@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{
-    CheckpointName, Job, JobId, Rejection, RobotId, TenantName,
-    job::Fence,
-};
+use domain::{CheckpointName, Job, JobId, Rejection, RobotId, TenantName, job::Fence};
 
 use super::callback::is_by;
 use crate::{
@@ -39,15 +36,27 @@ impl Engine {
     ) -> Result<(), Refusal> {
         self.check_writable(tenant, robot, job, &fence).await?;
         if seq >= LOG_CHUNKS_MAX {
-            return Err(Refusal::TooMany { max: LOG_CHUNKS_MAX as usize });
+            return Err(Refusal::TooMany {
+                max: LOG_CHUNKS_MAX as usize,
+            });
         }
         let owner = job_key(tenant, job);
         if seq > 0 && !self.has_chunk(&owner, fence.attempt, seq - 1).await? {
             let next_seq = self.chunks(&owner, fence.attempt).await?;
             return Err(Refusal::LogGap { next_seq });
         }
-        let key = BlobKey { owner, name: chunk_name(fence.attempt, seq) };
-        match self.store.put_new_blob(Blob { key, body: chunk.clone() }).await? {
+        let key = BlobKey {
+            owner,
+            name: chunk_name(fence.attempt, seq),
+        };
+        match self
+            .store
+            .put_new_blob(Blob {
+                key,
+                body: chunk.clone(),
+            })
+            .await?
+        {
             BlobPut::Exists(there) if there != chunk => Err(Refusal::ChunkConflict),
             BlobPut::Stored | BlobPut::Exists(_) => Ok(()),
         }
@@ -72,7 +81,12 @@ impl Engine {
         if names.len() >= CHECKPOINTS_MAX && !names.contains(&blob) {
             return Err(Refusal::TooMany { max: CHECKPOINTS_MAX });
         }
-        self.store.put_blob(Blob { key: BlobKey { owner, name: blob }, body: value.into_bytes() }).await?;
+        self.store
+            .put_blob(Blob {
+                key: BlobKey { owner, name: blob },
+                body: value.into_bytes(),
+            })
+            .await?;
         Ok(())
     }
 
@@ -99,9 +113,18 @@ impl Engine {
     ) -> Result<Vec<Vec<u8>>, Refusal> {
         let owner = job_key(tenant, id);
         let keys: Vec<BlobKey> = (from..from.saturating_add(limit))
-            .map(|seq| BlobKey { owner: owner.clone(), name: chunk_name(attempt, seq) })
+            .map(|seq| BlobKey {
+                owner: owner.clone(),
+                name: chunk_name(attempt, seq),
+            })
             .collect();
-        Ok(self.store.blobs(&keys).await?.into_iter().map_while(|chunk| chunk).collect())
+        Ok(self
+            .store
+            .blobs(&keys)
+            .await?
+            .into_iter()
+            .map_while(|chunk| chunk)
+            .collect())
     }
 
     /// The latest checkpoint of each name that attempts before `attempt` wrote.
@@ -113,15 +136,26 @@ impl Engine {
         let mut latest: BTreeMap<String, BlobKey> = BTreeMap::new();
         let mut after: Option<String> = None;
         loop {
-            let names = self.store.blob_names(&owner, CHECKPOINT_PREFIX, after.as_deref(), NAMES_PAGE).await?;
+            let names = self
+                .store
+                .blob_names(&owner, CHECKPOINT_PREFIX, after.as_deref(), NAMES_PAGE)
+                .await?;
             // Attempts come in order, so that a later one takes the place of an earlier one.
             for name in &names {
-                let Some((of, checkpoint)) = name.strip_prefix(CHECKPOINT_PREFIX).and_then(|rest| rest.split_once('/'))
+                let Some((of, checkpoint)) = name
+                    .strip_prefix(CHECKPOINT_PREFIX)
+                    .and_then(|rest| rest.split_once('/'))
                 else {
                     continue;
                 };
                 if of.parse::<u32>().is_ok_and(|of| of < attempt) {
-                    latest.insert(checkpoint.to_owned(), BlobKey { owner: owner.clone(), name: name.clone() });
+                    latest.insert(
+                        checkpoint.to_owned(),
+                        BlobKey {
+                            owner: owner.clone(),
+                            name: name.clone(),
+                        },
+                    );
                 }
             }
             if names.len() < NAMES_PAGE {
@@ -131,7 +165,11 @@ impl Engine {
         }
         let (names, keys): (Vec<String>, Vec<BlobKey>) = latest.into_iter().unzip();
         let values = self.texts(&keys).await?;
-        Ok(names.into_iter().zip(values).filter_map(|(name, value)| Some((name, value?))).collect())
+        Ok(names
+            .into_iter()
+            .zip(values)
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect())
     }
 
     /// Refuses unless `fence` speaks for the latest attempt, which has not been finished, of a job that has not ended.
@@ -144,18 +182,29 @@ impl Engine {
     ) -> Result<(), Refusal> {
         let job = self.load_job(tenant, id).await?.ok_or(Refusal::NotFound)?.value;
         is_by(&job, robot, fence)?;
-        if job.takes_notes_of(fence) { Ok(()) } else { Err(Rejection::LeaseLost.into()) }
+        if job.takes_notes_of(fence) {
+            Ok(())
+        } else {
+            Err(Rejection::LeaseLost.into())
+        }
     }
 
     async fn has_chunk(&self, owner: &Key, attempt: u32, seq: u32) -> Result<bool, StoreError> {
-        Ok(!self.store.blob_names(owner, &chunk_name(attempt, seq), None, 1).await?.is_empty())
+        Ok(!self
+            .store
+            .blob_names(owner, &chunk_name(attempt, seq), None, 1)
+            .await?
+            .is_empty())
     }
 
     async fn chunks(&self, owner: &Key, attempt: u32) -> Result<u32, StoreError> {
         let prefix = format!("log/{attempt:05}/");
         let (mut count, mut after) = (0, None::<String>);
         loop {
-            let names = self.store.blob_names(owner, &prefix, after.as_deref(), NAMES_PAGE).await?;
+            let names = self
+                .store
+                .blob_names(owner, &prefix, after.as_deref(), NAMES_PAGE)
+                .await?;
             count += u32::try_from(names.len()).unwrap_or(u32::MAX);
             if names.len() < NAMES_PAGE {
                 return Ok(count);

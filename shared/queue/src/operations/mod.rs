@@ -23,7 +23,7 @@ pub use self::{
     dispatch::Dispatched,
     jobs::{JobFilter, JobView, Page},
     keys::{ApiKey, Scope},
-    logs::{LOG_CHUNKS_MAX, CHECKPOINTS_MAX},
+    logs::{CHECKPOINTS_MAX, LOG_CHUNKS_MAX},
     queues::QueueChange,
     robots::NewRobot,
     stats::{QueueStats, Stats},

@@ -43,7 +43,13 @@ impl Engine {
         let now = self.now();
         self.make_queues(tenant, std::iter::once(name), now).await?;
         for _ in 0..TRIES_MAX {
-            let found = self.store.load(&[queue_key(tenant, name)]).await?.into_iter().flatten().next();
+            let found = self
+                .store
+                .load(&[queue_key(tenant, name)])
+                .await?
+                .into_iter()
+                .flatten()
+                .next();
             let stored: Stored<Queue> = codec::read(&found.ok_or(Refusal::NotFound)?)?;
             let old = &stored.value;
             let queue = Queue {
@@ -55,7 +61,13 @@ impl Engine {
             let record = codec::queue_record(&stored.with(queue.clone()));
             if self.store.commit(vec![record.into()]).await? == [Committed::Done] {
                 info!("Queue {name} of tenant {tenant} is now {queue:?}");
-                self.hints.wake(&[Hint { tenant: tenant.clone(), queue: name.clone(), not_before: None }]).await;
+                self.hints
+                    .wake(&[Hint {
+                        tenant: tenant.clone(),
+                        queue: name.clone(),
+                        not_before: None,
+                    }])
+                    .await;
                 return Ok(queue);
             }
         }

@@ -35,7 +35,9 @@ impl Engine {
         let mut done = BulkDone::default();
         let mut after = None;
         loop {
-            let page = self.find_jobs(tenant, &codec::shelves(filter.state), filter, after, BULK_PAGE).await?;
+            let page = self
+                .find_jobs(tenant, &codec::shelves(filter.state), filter, after, BULK_PAGE)
+                .await?;
             // Jobs that this very call made are not met again.
             let met = page.items.iter().filter(|job| job.value.created_at <= begun);
             for job in met {
@@ -76,7 +78,10 @@ impl Engine {
             let payload = self.view(old.clone()).await?.payload;
             let job = self.again(&old.value, payload.as_ref(), by, now);
             let mut change = self.new_job_change(&job, payload.as_ref(), now);
-            let settle = Event::Settle { as_: Settlement::Requeued, note: note.clone() };
+            let settle = Event::Settle {
+                as_: Settlement::Requeued,
+                note: note.clone(),
+            };
             if let Ok(settled) = old.value.apply(&settle, now) {
                 let settled = self.job_change(old.with(settled), now);
                 change.writes.extend(settled.writes);
@@ -84,9 +89,18 @@ impl Engine {
             }
             self.make_queues(tenant, std::iter::once(&job.spec.queue), now).await?;
             if self.store.commit(vec![change]).await? == [Committed::Done] {
-                let hint = Hint { tenant: tenant.clone(), queue: job.spec.queue.clone(), not_before: None };
+                let hint = Hint {
+                    tenant: tenant.clone(),
+                    queue: job.spec.queue.clone(),
+                    not_before: None,
+                };
                 self.hints.wake(&[hint]).await;
-                return Ok(JobView { job, version: Version(1).0, payload, result: None });
+                return Ok(JobView {
+                    job,
+                    version: Version(1).0,
+                    payload,
+                    result: None,
+                });
             }
         }
         Err(too_busy().into())
@@ -109,8 +123,14 @@ impl Engine {
     fn new_job_change(&self, job: &Job, payload: Option<&String>, now: Timestamp) -> Change {
         let mut change: Change = self.job_record(&Stored::new(job.clone()), now).into();
         if let (Some(name), Some(payload)) = (&job.payload, payload) {
-            let key = BlobKey { owner: job_key(&job.tenant, job.id), name: name.clone() };
-            change.blobs.push(Blob { key, body: payload.clone().into_bytes() });
+            let key = BlobKey {
+                owner: job_key(&job.tenant, job.id),
+                name: name.clone(),
+            };
+            change.blobs.push(Blob {
+                key,
+                body: payload.clone().into_bytes(),
+            });
         }
         change
     }

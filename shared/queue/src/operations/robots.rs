@@ -74,7 +74,15 @@ impl Engine {
             Write::Put(codec::robot_record(&Stored::new(robot.clone()))),
             Write::Put(codec::api_key_record(&Stored::new(key))),
         ];
-        if self.store.commit(vec![Change { writes, blobs: Vec::new() }]).await? != [Committed::Done] {
+        if self
+            .store
+            .commit(vec![Change {
+                writes,
+                blobs: Vec::new(),
+            }])
+            .await?
+            != [Committed::Done]
+        {
             return Err(too_busy().into());
         }
         info!("Registered robot {} of tenant {tenant}", robot.id);
@@ -100,7 +108,10 @@ impl Engine {
     pub async fn set_drain(&self, tenant: &TenantName, id: &RobotId, drain: bool) -> Result<Robot, Refusal> {
         for _ in 0..TRIES_MAX {
             let robot = self.load_robot(tenant, id).await?.ok_or(Refusal::NotFound)?;
-            let next = robot.with(Robot { drain, ..robot.value.clone() });
+            let next = robot.with(Robot {
+                drain,
+                ..robot.value.clone()
+            });
             if self.store.commit(vec![codec::robot_record(&next).into()]).await? == [Committed::Done] {
                 info!("Robot {id} of tenant {tenant}: drain is {drain}");
                 return Ok(next.value);
@@ -117,7 +128,15 @@ impl Engine {
             if let Some(key) = self.load_key(&robot.value.key).await? {
                 writes.push(Write::Delete(codec::api_key_record(&key).key, key.version));
             }
-            if self.store.commit(vec![Change { writes, blobs: Vec::new() }]).await? == [Committed::Done] {
+            if self
+                .store
+                .commit(vec![Change {
+                    writes,
+                    blobs: Vec::new(),
+                }])
+                .await?
+                == [Committed::Done]
+            {
                 info!("Removed robot {id} of tenant {tenant}");
                 self.lose(tenant, &robot.value.holds, Loss::Removed, by).await?;
                 return Ok(());
@@ -135,8 +154,15 @@ impl Engine {
         by: &Actor,
     ) -> Result<(), Refusal> {
         for hold in holds {
-            let fence = Fence { attempt: hold.attempt, token: hold.token.clone() };
-            let event = Event::Lose { fence, loss, by: by.clone() };
+            let fence = Fence {
+                attempt: hold.attempt,
+                token: hold.token.clone(),
+            };
+            let event = Event::Lose {
+                fence,
+                loss,
+                by: by.clone(),
+            };
             match self.transition(tenant, hold.job, |_| Ok(event.clone())).await {
                 // Its lease was over already, or the job is gone.
                 Ok(_) | Err(Refusal::Job(_) | Refusal::NotFound) => {}
@@ -152,6 +178,11 @@ impl Engine {
         id: &RobotId,
     ) -> Result<Option<Stored<Robot>>, StoreError> {
         let found = self.store.load(&[robot_key(tenant, id)]).await?;
-        found.into_iter().flatten().next().map(|record| codec::read(&record)).transpose()
+        found
+            .into_iter()
+            .flatten()
+            .next()
+            .map(|record| codec::read(&record))
+            .transpose()
     }
 }

@@ -30,13 +30,18 @@ impl Engine {
                 continue;
             }
             let listed = |hold: &Reservation| {
-                holding.iter().any(|(job, fence)| {
-                    *job == hold.job && fence.attempt == hold.attempt && fence.token == hold.token
-                })
+                holding
+                    .iter()
+                    .any(|(job, fence)| *job == hold.job && fence.attempt == hold.attempt && fence.token == hold.token)
             };
             let gone: Vec<Reservation> = next.value.holds.iter().filter(|hold| !listed(hold)).cloned().collect();
-            self.lose(tenant, &gone, Loss::Restarted, &Actor::Robot(id.clone())).await?;
-            info!("Robot {id} opened session {} and lost {} jobs", next.value.epoch, gone.len());
+            self.lose(tenant, &gone, Loss::Restarted, &Actor::Robot(id.clone()))
+                .await?;
+            info!(
+                "Robot {id} opened session {} and lost {} jobs",
+                next.value.epoch,
+                gone.len()
+            );
             return Ok(next.value.epoch);
         }
         Err(too_busy().into())

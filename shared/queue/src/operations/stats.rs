@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{
-    Queue, Robot, TenantName,
-    job::StateName,
-    robot::RobotState,
-};
+use domain::{Queue, Robot, TenantName, job::StateName, robot::RobotState};
 
 use crate::{
     codec::{QUEUES, ROBOTS},
@@ -47,10 +43,14 @@ impl Engine {
     pub async fn stats(&self, tenant: &TenantName) -> Result<Stats, Refusal> {
         let now = self.now();
         let queues: Vec<Queue> = self.list_all(Kind::Queue, tenant, QUEUES).await?;
-        let mut by_name: BTreeMap<String, QueueStats> =
-            queues.into_iter().map(|queue| (queue.name.to_string(), empty(queue))).collect();
+        let mut by_name: BTreeMap<String, QueueStats> = queues
+            .into_iter()
+            .map(|queue| (queue.name.to_string(), empty(queue)))
+            .collect();
         for count in self.store.count(tenant).await? {
-            let Some(stats) = by_name.get_mut(count.lane.queue()) else { continue };
+            let Some(stats) = by_name.get_mut(count.lane.queue()) else {
+                continue;
+            };
             match StateName::parse(&count.shelf) {
                 Some(StateName::Scheduled) => stats.scheduled += count.records,
                 Some(StateName::Ready) => stats.ready += count.records,
@@ -61,12 +61,21 @@ impl Engine {
             let age = count.oldest.map(|since| now.since(since).as_secs());
             stats.oldest_ready_seconds = stats.oldest_ready_seconds.max(age);
         }
-        let mut robots: BTreeMap<RobotState, u64> =
-            [RobotState::Idle, RobotState::Busy, RobotState::Draining, RobotState::Offline].map(|state| (state, 0)).into();
+        let mut robots: BTreeMap<RobotState, u64> = [
+            RobotState::Idle,
+            RobotState::Busy,
+            RobotState::Draining,
+            RobotState::Offline,
+        ]
+        .map(|state| (state, 0))
+        .into();
         for robot in self.list_all::<Robot>(Kind::Robot, tenant, ROBOTS).await? {
             *robots.entry(robot.state(now)).or_default() += 1;
         }
-        Ok(Stats { queues: by_name.into_values().collect(), robots })
+        Ok(Stats {
+            queues: by_name.into_values().collect(),
+            robots,
+        })
     }
 
     /// How many ready jobs there are over all tenants, counted no further than `limit`.

@@ -100,12 +100,15 @@ impl Engine {
     ) -> Result<Vec<Result<Submitted, SubmitError>>, Refusal> {
         self.admit().await?;
         let now = self.now();
-        self.make_queues(tenant, submissions.iter().map(|submission| &submission.spec.queue), now).await?;
+        self.make_queues(tenant, submissions.iter().map(|submission| &submission.spec.queue), now)
+            .await?;
         let mut drafts: Vec<Draft> = submissions
             .into_iter()
             .zip(0_u64..)
             // Jobs of one request keep their order in lanes and lists.
-            .map(|(submission, place)| self.draft(tenant, by, submission, now + std::time::Duration::from_micros(place)))
+            .map(|(submission, place)| {
+                self.draft(tenant, by, submission, now + std::time::Duration::from_micros(place))
+            })
             .collect();
         let rounds_max = drafts.len() + TRIES_MAX;
         for round in 0..rounds_max {
@@ -125,18 +128,39 @@ impl Engine {
         if ready < limit {
             return Ok(());
         }
-        Err(Refusal::Overloaded { ready, retry_after_seconds: OVERLOADED_RETRY_SECONDS })
+        Err(Refusal::Overloaded {
+            ready,
+            retry_after_seconds: OVERLOADED_RETRY_SECONDS,
+        })
     }
 
     fn draft(&self, tenant: &TenantName, by: &Actor, submission: Submission, now: Timestamp) -> Draft {
-        let Submission { spec, run_at, payload, idempotency } = submission;
-        let id = idempotency.as_ref().map_or_else(|| self.new_job_id(now), |given| derived_id(tenant, &given.key));
-        let dedup_key = spec.dedup.as_ref().map(|dedup| dedup_key(tenant, &spec.queue, &dedup.key));
+        let Submission {
+            spec,
+            run_at,
+            payload,
+            idempotency,
+        } = submission;
+        let id = idempotency
+            .as_ref()
+            .map_or_else(|| self.new_job_id(now), |given| derived_id(tenant, &given.key));
+        let dedup_key = spec
+            .dedup
+            .as_ref()
+            .map(|dedup| dedup_key(tenant, &spec.queue, &dedup.key));
         let mut job = Job::new(id, tenant.clone(), spec, run_at, by.clone(), now);
-        job.payload = payload.as_ref().map(|text| format!("payload/{}", digest(&[text.as_bytes()])));
+        job.payload = payload
+            .as_ref()
+            .map(|text| format!("payload/{}", digest(&[text.as_bytes()])));
         let idempotent = idempotency.is_some();
         job.request_digest = idempotency.map(|given| given.digest);
-        Draft { job, payload, idempotent, dedup_key, outcome: None }
+        Draft {
+            job,
+            payload,
+            idempotent,
+            dedup_key,
+            outcome: None,
+        }
     }
 
     /// Settles what it can of the open drafts; those whose records another draft of this round writes have to wait.
@@ -152,7 +176,11 @@ impl Engine {
         let mut touched: HashSet<Key> = HashSet::new();
         let mut changes = Vec::new();
         let mut writers = Vec::new();
-        for (place, draft) in drafts.iter_mut().enumerate().filter(|(_, draft)| draft.outcome.is_none()) {
+        for (place, draft) in drafts
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, draft)| draft.outcome.is_none())
+        {
             match known.decide(draft, by, now) {
                 Decision::Settled(outcome) => draft.outcome = Some(outcome),
                 Decision::Write(cancelled) => {
@@ -172,7 +200,10 @@ impl Engine {
         }
         for (place, outcome) in writers.into_iter().zip(self.store.commit(changes).await?) {
             if outcome == Committed::Done {
-                let written = Stored { version: crate::store::Version(1), ..Stored::new(drafts[place].job.clone()) };
+                let written = Stored {
+                    version: crate::store::Version(1),
+                    ..Stored::new(drafts[place].job.clone())
+                };
                 drafts[place].outcome = Some(Ok((written, SubmittedHow::Created)));
             }
         }
@@ -184,20 +215,26 @@ impl Engine {
         let open = || drafts.iter().filter(|draft| draft.outcome.is_none());
         // A first look at the job itself is the write, which fails when it is there.
         let jobs = open().filter(|draft| draft.idempotent && (again || draft.dedup_key.is_some()));
-        let keys: BTreeSet<Key> =
-            jobs.map(|draft| job_key(tenant, draft.job.id)).chain(open().filter_map(|draft| draft.dedup_key.clone())).collect();
+        let keys: BTreeSet<Key> = jobs
+            .map(|draft| job_key(tenant, draft.job.id))
+            .chain(open().filter_map(|draft| draft.dedup_key.clone()))
+            .collect();
         let keys: Vec<Key> = keys.into_iter().collect();
         let mut known = Known::default();
         if keys.is_empty() {
             return Ok(known);
         }
         for record in self.store.load(&keys).await?.into_iter().flatten() {
-            known.add(record)?;
+            known.add(&record)?;
         }
-        let holders: Vec<Key> = known.holders.values().map(|holder| job_key(tenant, holder.value.job)).collect();
+        let holders: Vec<Key> = known
+            .holders
+            .values()
+            .map(|holder| job_key(tenant, holder.value.job))
+            .collect();
         if !holders.is_empty() {
             for record in self.store.load(&holders).await?.into_iter().flatten() {
-                known.add(record)?;
+                known.add(&record)?;
             }
         }
         Ok(known)
@@ -206,13 +243,27 @@ impl Engine {
     fn submit_change(&self, draft: &Draft, known: &Known, cancelled: Option<Stored<Job>>, now: Timestamp) -> Change {
         let mut change: Change = self.job_record(&Stored::new(draft.job.clone()), now).into();
         if let (Some(name), Some(payload)) = (&draft.job.payload, &draft.payload) {
-            let key = BlobKey { owner: job_key(&draft.job.tenant, draft.job.id), name: name.clone() };
-            change.blobs.push(Blob { key, body: payload.clone().into_bytes() });
+            let key = BlobKey {
+                owner: job_key(&draft.job.tenant, draft.job.id),
+                name: name.clone(),
+            };
+            change.blobs.push(Blob {
+                key,
+                body: payload.clone().into_bytes(),
+            });
         }
         if let Some(key) = &draft.dedup_key {
-            let holder = DedupHolder { tenant: draft.job.tenant.clone(), job: draft.job.id };
-            let stored = known.holders.get(key).map_or_else(|| Stored::new(holder.clone()), |old| old.with(holder.clone()));
-            change.writes.push(Write::Put(codec::dedup_record(key.clone(), &stored, now)));
+            let holder = DedupHolder {
+                tenant: draft.job.tenant.clone(),
+                job: draft.job.id,
+            };
+            let stored = known
+                .holders
+                .get(key)
+                .map_or_else(|| Stored::new(holder.clone()), |old| old.with(holder.clone()));
+            change
+                .writes
+                .push(Write::Put(codec::dedup_record(key.clone(), &stored, now)));
         }
         if let Some(old) = cancelled {
             let old = self.job_change(old, now);
@@ -258,12 +309,18 @@ impl Engine {
     }
 
     async fn wake_for(&self, tenant: &TenantName, drafts: &[Draft]) {
-        let created = drafts.iter().filter(|draft| matches!(draft.outcome, Some(Ok((_, SubmittedHow::Created)))));
+        let created = drafts
+            .iter()
+            .filter(|draft| matches!(draft.outcome, Some(Ok((_, SubmittedHow::Created)))));
         let mut hints: Vec<Hint> = Vec::new();
         for draft in created {
             let job = &draft.job;
             info!(job.id = %job.id, "Took in job {} of tenant {tenant} for queue {}", job.id, job.spec.queue);
-            let hint = Hint { tenant: tenant.clone(), queue: job.spec.queue.clone(), not_before: job.run_at };
+            let hint = Hint {
+                tenant: tenant.clone(),
+                queue: job.spec.queue.clone(),
+                not_before: job.run_at,
+            };
             if !hints.contains(&hint) {
                 hints.push(hint);
             }
@@ -279,11 +336,21 @@ impl Engine {
             answers.push(match draft.outcome.ok_or_else(too_busy)? {
                 Err(error) => Err(error),
                 Ok((job, SubmittedHow::Created)) => {
-                    let view =
-                        JobView { version: job.version.0, payload: draft.payload, result: None, job: job.value };
-                    Ok(Submitted { job: view, how: SubmittedHow::Created })
+                    let view = JobView {
+                        version: job.version.0,
+                        payload: draft.payload,
+                        result: None,
+                        job: job.value,
+                    };
+                    Ok(Submitted {
+                        job: view,
+                        how: SubmittedHow::Created,
+                    })
                 }
-                Ok((job, how)) => Ok(Submitted { job: self.view(job).await?, how }),
+                Ok((job, how)) => Ok(Submitted {
+                    job: self.view(job).await?,
+                    how,
+                }),
             });
         }
         Ok(answers)
@@ -305,11 +372,11 @@ enum Decision {
 }
 
 impl Known {
-    fn add(&mut self, record: Record) -> Result<(), StoreError> {
+    fn add(&mut self, record: &Record) -> Result<(), StoreError> {
         if record.key.kind == Kind::Dedup {
-            self.holders.insert(record.key.clone(), codec::read(&record)?);
+            self.holders.insert(record.key.clone(), codec::read(record)?);
         } else {
-            let job: Stored<Job> = codec::read(&record)?;
+            let job: Stored<Job> = codec::read(record)?;
             self.jobs.insert(job.value.id, job);
         }
         Ok(())
@@ -324,7 +391,9 @@ impl Known {
                 Err(SubmitError::IdempotencyConflict { job: job.value.id })
             });
         }
-        let Some(holder) = self.holder_of(draft) else { return Decision::Write(None) };
+        let Some(holder) = self.holder_of(draft) else {
+            return Decision::Write(None);
+        };
         let id = holder.value.id;
         match draft.job.spec.dedup.as_ref().map(|dedup| dedup.on_conflict) {
             Some(OnConflict::Reject) => Decision::Settled(Err(SubmitError::Duplicate { job: id })),
@@ -339,29 +408,41 @@ impl Known {
     /// The unfinished job that holds the draft's dedup key.
     fn holder_of(&self, draft: &Draft) -> Option<&Stored<Job>> {
         let holder = self.holders.get(draft.dedup_key.as_ref()?)?;
-        self.jobs.get(&holder.value.job).filter(|job| !job.value.state.name().is_terminal())
+        self.jobs
+            .get(&holder.value.job)
+            .filter(|job| !job.value.state.name().is_terminal())
     }
 }
 
 /// The id of the job that a request with this key makes: the same for the same tenant and key, a version 8 UUID.
 fn derived_id(tenant: &TenantName, key: &str) -> JobId {
-    let hash = Sha256::new().chain_update(tenant.as_str()).chain_update([0]).chain_update(key).finalize();
+    let hash = Sha256::new()
+        .chain_update(tenant.as_str())
+        .chain_update([0])
+        .chain_update(key)
+        .finalize();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);
     JobId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
 }
 
 fn dedup_key(tenant: &TenantName, queue: &QueueName, key: &str) -> Key {
-    Key::new(Kind::Dedup, tenant, digest(&[queue.as_str().as_bytes(), &[0], key.as_bytes()]))
+    Key::new(
+        Kind::Dedup,
+        tenant,
+        digest(&[queue.as_str().as_bytes(), &[0], key.as_bytes()]),
+    )
 }
 
 /// The first 128 bits of the SHA-256 of `parts`, in hexadecimal digits.
 pub(crate) fn digest(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     parts.iter().for_each(|part| hash.update(part));
-    hash.finalize()[..16].iter().fold(String::with_capacity(32), |mut text, byte| {
-        use std::fmt::Write as _;
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hash.finalize()[..16]
+        .iter()
+        .fold(String::with_capacity(32), |mut text, byte| {
+            use std::fmt::Write as _;
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }

@@ -58,8 +58,10 @@ enum Effect {
 impl Engine {
     /// Fires the timers that are due now, in batches, and purges. Two sweeps at once do the same as one.
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
-        let mut swept = Swept::default();
-        swept.more = true;
+        let mut swept = Swept {
+            more: true,
+            ..Swept::default()
+        };
         for _ in 0..SWEEP_STEPS_MAX {
             let now = self.now();
             let due = self.store.due(now, SWEEP_PAGE).await?;
@@ -92,7 +94,10 @@ impl Engine {
         if firings.is_empty() {
             return Ok(0);
         }
-        let changes = firings.iter_mut().map(|firing| std::mem::take(&mut firing.change)).collect();
+        let changes = firings
+            .iter_mut()
+            .map(|firing| std::mem::take(&mut firing.change))
+            .collect();
         let outcomes = self.store.commit(changes).await?;
         let mut hints: Vec<Hint> = Vec::new();
         let mut written = 0;
@@ -119,8 +124,15 @@ impl Engine {
             Kind::Job => self.job_firing(record, now),
             Kind::Dedup => self.dedup_firing(record, now).await,
             Kind::Robot | Kind::Queue | Kind::ApiKey | Kind::Tenant => {
-                let change = Record { due_at: None, ..record.clone() }.into();
-                Ok(Firing { change, effect: Effect::Rearmed })
+                let change = Record {
+                    due_at: None,
+                    ..record.clone()
+                }
+                .into();
+                Ok(Firing {
+                    change,
+                    effect: Effect::Rearmed,
+                })
             }
         }
     }
@@ -129,11 +141,20 @@ impl Engine {
         let job: Stored<Job> = codec::read(record)?;
         match job.value.apply(&Event::Tick { chance: self.chance() }, now) {
             Ok(next) => {
-                let effect = Effect::Moved { from: job.value.state.name(), job: Box::new(next.clone()) };
-                Ok(Firing { change: self.job_change(job.with(next), now), effect })
+                let effect = Effect::Moved {
+                    from: job.value.state.name(),
+                    job: Box::new(next.clone()),
+                };
+                Ok(Firing {
+                    change: self.job_change(job.with(next), now),
+                    effect,
+                })
             }
             // Its lease was renewed since the timer was set.
-            Err(_) => Ok(Firing { change: self.job_record(&job, now).into(), effect: Effect::Rearmed }),
+            Err(_) => Ok(Firing {
+                change: self.job_record(&job, now).into(),
+                effect: Effect::Rearmed,
+            }),
         }
     }
 
@@ -143,10 +164,19 @@ impl Engine {
         let job = self.load_job(&holder.value.tenant, holder.value.job).await?;
         if job.is_some_and(|job| !job.value.state.name().is_terminal()) {
             let change = codec::dedup_record(record.key.clone(), &holder, now).into();
-            return Ok(Firing { change, effect: Effect::Rearmed });
+            return Ok(Firing {
+                change,
+                effect: Effect::Rearmed,
+            });
         }
         let writes = vec![Write::Delete(record.key.clone(), record.version)];
-        Ok(Firing { change: Change { writes, blobs: Vec::new() }, effect: Effect::Removed })
+        Ok(Firing {
+            change: Change {
+                writes,
+                blobs: Vec::new(),
+            },
+            effect: Effect::Removed,
+        })
     }
 
     async fn purge(&self, swept: &mut Swept) -> Result<(), StoreError> {
@@ -183,5 +213,9 @@ fn count(effect: &Effect, swept: &mut Swept) -> Option<Hint> {
         _ => swept.ended += 1,
     }
     let queue: QueueName = job.spec.queue.clone();
-    (!job.state.name().is_terminal()).then(|| Hint { tenant: job.tenant.clone(), queue, not_before: job.next_timer() })
+    (!job.state.name().is_terminal()).then(|| Hint {
+        tenant: job.tenant.clone(),
+        queue,
+        not_before: job.next_timer(),
+    })
 }

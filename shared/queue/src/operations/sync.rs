@@ -127,12 +127,7 @@ struct Desk {
 
 impl Engine {
     /// Answers a sync. The same one again gets the same jobs again.
-    pub async fn sync(
-        &self,
-        tenant: &TenantName,
-        id: &RobotId,
-        request: SyncRequest,
-    ) -> Result<SyncAnswer, Refusal> {
+    pub async fn sync(&self, tenant: &TenantName, id: &RobotId, request: SyncRequest) -> Result<SyncAnswer, Refusal> {
         for _ in 0..TRIES_MAX {
             let robot = self.load_robot(tenant, id).await?.ok_or(Refusal::NotFound)?;
             let turn = robot.value.turn(request.epoch, request.seq)?;
@@ -159,7 +154,12 @@ impl Engine {
     /// Loads what the sync is about.
     async fn desk(&self, robot: Stored<Robot>, request: &SyncRequest) -> Result<Desk, StoreError> {
         let tenant = &robot.value.tenant;
-        let held = robot.value.holds.iter().chain(&robot.value.answered).map(|hold| hold.job);
+        let held = robot
+            .value
+            .holds
+            .iter()
+            .chain(&robot.value.answered)
+            .map(|hold| hold.job);
         let ids: std::collections::BTreeSet<JobId> =
             held.chain(request.running.iter().map(|listed| listed.job)).collect();
         let queue_keys = robot.value.queues.iter().map(|name| queue_key(tenant, name));
@@ -189,22 +189,29 @@ impl Engine {
     /// Writes the jobs that the sync changed; `false` when one was changed by somebody else.
     async fn write_jobs(&self, desk: &Desk) -> Result<bool, StoreError> {
         let ids = desk.changed.iter().chain(&desk.fenced);
-        let changes: Vec<Change> =
-            ids.filter_map(|id| desk.jobs.get(id)).map(|job| self.job_change(job.clone(), desk.now)).collect();
+        let changes: Vec<Change> = ids
+            .filter_map(|id| desk.jobs.get(id))
+            .map(|job| self.job_change(job.clone(), desk.now))
+            .collect();
         if changes.is_empty() {
             return Ok(true);
         }
-        Ok(self.store.commit(changes).await?.iter().all(|outcome| *outcome == Committed::Done))
+        Ok(self
+            .store
+            .commit(changes)
+            .await?
+            .iter()
+            .all(|outcome| *outcome == Committed::Done))
     }
 
     /// Claims jobs for free slots and writes the robot; `None` when the robot was changed by somebody else.
-    async fn claim_and_answer(
-        &self,
-        mut desk: Desk,
-        request: &SyncRequest,
-    ) -> Result<Option<SyncAnswer>, StoreError> {
+    async fn claim_and_answer(&self, mut desk: Desk, request: &SyncRequest) -> Result<Option<SyncAnswer>, StoreError> {
         let free = desk.robot.value.free() as usize;
-        let lanes = if free == 0 { Vec::new() } else { self.lanes_for(&desk).await? };
+        let lanes = if free == 0 {
+            Vec::new()
+        } else {
+            self.lanes_for(&desk).await?
+        };
         desk.robot.value.next_sync_at = Some(desk.now + self.next_sync(&desk, !lanes.is_empty()));
         let claimed = if lanes.is_empty() {
             desk.settle_robot(&[]);
@@ -218,10 +225,20 @@ impl Engine {
             desk.jobs.insert(job.id, Stored::new(job));
         }
         let assign = self.assignments(&desk, &desk.robot.value.answered).await?;
-        let next_sync = if assign.is_empty() { self.next_sync(&desk, !lanes.is_empty()) } else { BEGIN_SYNC };
+        let next_sync = if assign.is_empty() {
+            self.next_sync(&desk, !lanes.is_empty())
+        } else {
+            BEGIN_SYNC
+        };
         let drain = desk.robot.value.drain;
         debug_assert!(assign.len() <= request.free_slots as usize);
-        Ok(Some(SyncAnswer { server_time: desk.now, next_sync, leases: desk.leases, assign, drain }))
+        Ok(Some(SyncAnswer {
+            server_time: desk.now,
+            next_sync,
+            leases: desk.leases,
+            assign,
+            drain,
+        }))
     }
 
     /// Has the store offer jobs of `lanes` and takes those that go to this robot.
@@ -235,19 +252,28 @@ impl Engine {
             let jobs = engine.take_for(&mut robot.value, queues, &offered, now);
             settle(&mut robot.value, given, &jobs);
             let records = jobs.iter().map(|job| engine.job_record(job, now)).collect();
-            let grant = Grant { holder: codec::robot_record(&robot), jobs: records };
+            let grant = Grant {
+                holder: codec::robot_record(&robot),
+                jobs: records,
+            };
             *slot = Some((robot.value, jobs.into_iter().map(|job| job.value).collect()));
             vec![grant]
         });
         let granted = self.store.claim(lanes, free * OFFERED_PER_SLOT, decide).await?;
-        let (Some((robot, jobs)), Some(granted)) = (decided, granted.into_iter().next()) else { return Ok(None) };
+        let (Some((robot, jobs)), Some(granted)) = (decided, granted.into_iter().next()) else {
+            return Ok(None);
+        };
         if granted.holder == Committed::Conflict {
             return Ok(None);
         }
         // A job that was not written stays reserved until the next sync finds that nobody holds it.
         let written = |outcome: &Committed| *outcome == Committed::Done;
-        let jobs: Vec<Job> =
-            jobs.into_iter().zip(&granted.jobs).filter(|(_, outcome)| written(outcome)).map(|(job, _)| job).collect();
+        let jobs: Vec<Job> = jobs
+            .into_iter()
+            .zip(&granted.jobs)
+            .filter(|(_, outcome)| written(outcome))
+            .map(|(job, _)| job)
+            .collect();
         desk.robot.value = robot;
         Ok(Some(jobs))
     }
@@ -262,7 +288,10 @@ impl Engine {
     ) -> Vec<Stored<Job>> {
         // A job that cannot be read is left where it is; whoever asks for it by its id is told.
         let jobs: Vec<Stored<Job>> = offered.iter().filter_map(|record| codec::read(record).ok()).collect();
-        let ready: Vec<&Stored<Job>> = jobs.iter().filter(|job: &&Stored<Job>| !job.value.is_due(now)).collect();
+        let ready: Vec<&Stored<Job>> = jobs
+            .iter()
+            .filter(|job: &&Stored<Job>| !job.value.is_due(now))
+            .collect();
         let values: Vec<&Job> = ready.iter().map(|job| &job.value).collect();
         let strategy = |name: &QueueName| queues.get(name).map(|queue| queue.strategy).unwrap_or_default();
         let matches = plan(&values, &[&*robot], strategy, self.word());
@@ -285,7 +314,10 @@ impl Engine {
     /// The lanes with work that this robot may have.
     async fn lanes_for(&self, desk: &Desk) -> Result<Vec<Lane>, StoreError> {
         let robot = &desk.robot.value;
-        let open = robot.queues.iter().filter(|name| desk.queues.get(name).is_none_or(|queue| !queue.paused));
+        let open = robot
+            .queues
+            .iter()
+            .filter(|name| desk.queues.get(name).is_none_or(|queue| !queue.paused));
         let prefixes: Vec<String> = open
             .flat_map(|queue| [None, Some(&robot.id)].map(|target| Lane::prefix(&robot.tenant, queue, target)))
             .collect();
@@ -301,25 +333,48 @@ impl Engine {
 
     /// When the robot is to sync next: soon while there is work, later while there is none.
     fn next_sync(&self, desk: &Desk, work_waits: bool) -> Duration {
-        let idle = if work_waits { self.settings.busy_sync } else { self.settings.idle_sync };
-        let leases = desk.robot.value.holds.iter().filter_map(|hold| desk.jobs.get(&hold.job));
+        let idle = if work_waits {
+            self.settings.busy_sync
+        } else {
+            self.settings.idle_sync
+        };
+        let leases = desk
+            .robot
+            .value
+            .holds
+            .iter()
+            .filter_map(|hold| desk.jobs.get(&hold.job));
         let shortest = leases.map(|job| lease_of(&desk.queues, &job.value.spec.queue)).min();
         shortest.map_or(idle, |lease| idle.min(lease / 4))
     }
 
     async fn answer_again(&self, desk: Desk) -> Result<SyncAnswer, StoreError> {
         let assign = self.assignments(&desk, &desk.robot.value.answered).await?;
-        let next_sync = if assign.is_empty() { self.next_sync(&desk, false) } else { BEGIN_SYNC };
+        let next_sync = if assign.is_empty() {
+            self.next_sync(&desk, false)
+        } else {
+            BEGIN_SYNC
+        };
         let drain = desk.robot.value.drain;
-        Ok(SyncAnswer { server_time: desk.now, next_sync, leases: desk.leases, assign, drain })
+        Ok(SyncAnswer {
+            server_time: desk.now,
+            next_sync,
+            leases: desk.leases,
+            assign,
+            drain,
+        })
     }
 
     /// The jobs of `answered` with all that a robot needs to begin, as far as they were really leased to it.
     async fn assignments(&self, desk: &Desk, answered: &[Reservation]) -> Result<Vec<Assignment>, StoreError> {
         let mut assign: Vec<Assignment> = Vec::new();
         for hold in answered {
-            let Some(job) = desk.jobs.get(&hold.job).map(|job| &job.value) else { continue };
-            let Some(last) = job.state.last_hold().filter(|last| last.is(&fence_of(hold))) else { continue };
+            let Some(job) = desk.jobs.get(&hold.job).map(|job| &job.value) else {
+                continue;
+            };
+            let Some(last) = job.state.last_hold().filter(|last| last.is(&fence_of(hold))) else {
+                continue;
+            };
             assign.push(Assignment {
                 job: job.clone(),
                 attempt: last.attempt,
@@ -350,9 +405,20 @@ impl Desk {
 
     fn renew_one(&mut self, listed: &Listed) -> LeaseAnswer {
         let (job, attempt) = (listed.job, listed.fence.attempt);
-        let lost = LeaseAnswer { job, attempt, status: LeaseStatus::Lost, ttl: None, grace: None };
+        let lost = LeaseAnswer {
+            job,
+            attempt,
+            status: LeaseStatus::Lost,
+            ttl: None,
+            grace: None,
+        };
         let Some(stored) = self.jobs.get(&job) else { return lost };
-        if stored.value.state.hold().is_none_or(|hold| hold.robot != self.robot.value.id) {
+        if stored
+            .value
+            .state
+            .hold()
+            .is_none_or(|hold| hold.robot != self.robot.value.id)
+        {
             return lost;
         }
         let event = Event::Renew {
@@ -360,10 +426,16 @@ impl Desk {
             lease: lease_of(&self.queues, &stored.value.spec.queue),
             progress: listed.progress.clone(),
         };
-        let Ok(renewed) = stored.value.apply(&event, self.now) else { return lost };
+        let Ok(renewed) = stored.value.apply(&event, self.now) else {
+            return lost;
+        };
         let cancelling = renewed.cancel_requested_at.is_some();
         let answer = LeaseAnswer {
-            status: if cancelling { LeaseStatus::Cancel } else { LeaseStatus::Renewed },
+            status: if cancelling {
+                LeaseStatus::Cancel
+            } else {
+                LeaseStatus::Renewed
+            },
             ttl: Some(lease_left(&renewed, self.now)),
             grace: cancelling.then_some(CANCEL_GRACE),
             ..lost
@@ -408,7 +480,10 @@ impl Desk {
         let mut room = if takes_jobs { self.robot.value.free_slots } else { 0 };
         let holds = std::mem::take(&mut self.robot.value.holds);
         for mut hold in holds {
-            let begun = self.jobs.get(&hold.job).is_some_and(|job| matches!(job.value.state, State::Running { .. }));
+            let begun = self
+                .jobs
+                .get(&hold.job)
+                .is_some_and(|job| matches!(job.value.state, State::Running { .. }));
             if hold.handed_over || begun {
                 hold.handed_over = true;
                 self.robot.value.holds.push(hold);
@@ -417,11 +492,16 @@ impl Desk {
             let Some(job) = self.jobs.get(&hold.job) else { continue };
             let fence = fence_of(&hold);
             let event = if room > 0 {
-                Event::HandOver { fence, lease: lease_of(&self.queues, &job.value.spec.queue) }
+                Event::HandOver {
+                    fence,
+                    lease: lease_of(&self.queues, &job.value.spec.queue),
+                }
             } else {
                 Event::Release { fence }
             };
-            let Ok(next) = job.value.apply(&event, self.now) else { continue };
+            let Ok(next) = job.value.apply(&event, self.now) else {
+                continue;
+            };
             let next = job.with(next);
             self.jobs.insert(hold.job, next);
             self.mark_changed(hold.job);
@@ -456,16 +536,23 @@ fn settle(robot: &mut Robot, given: &[Reservation], claimed: &[Stored<Job>]) {
             robot.answered.push(hold.clone());
         }
     }
-    robot.free_slots = robot.free_slots.saturating_sub(u32::try_from(claimed.len()).unwrap_or(u32::MAX));
+    robot.free_slots = robot
+        .free_slots
+        .saturating_sub(u32::try_from(claimed.len()).unwrap_or(u32::MAX));
 }
 
 fn fence_of(hold: &Reservation) -> Fence {
-    Fence { attempt: hold.attempt, token: hold.token.clone() }
+    Fence {
+        attempt: hold.attempt,
+        token: hold.token.clone(),
+    }
 }
 
 /// How long a lease of jobs in `queue` is.
 pub(crate) fn lease_of(queues: &BTreeMap<QueueName, Queue>, queue: &QueueName) -> Duration {
-    queues.get(queue).map_or(Duration::from_secs(u64::from(Queue::LEASE_SECONDS)), Queue::lease)
+    queues
+        .get(queue)
+        .map_or(Duration::from_secs(u64::from(Queue::LEASE_SECONDS)), Queue::lease)
 }
 
 fn lease_left(job: &Job, now: Timestamp) -> Duration {
@@ -477,5 +564,8 @@ fn lease_left(job: &Job, now: Timestamp) -> Duration {
 
 fn payload_name(job: &Job) -> Option<BlobKey> {
     let name = job.payload.clone()?;
-    Some(BlobKey { owner: job_key(&job.tenant, job.id), name })
+    Some(BlobKey {
+        owner: job_key(&job.tenant, job.id),
+        name,
+    })
 }
