@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     job::{Job, Prefers, Requires},
-    names::{QueueName, WorkflowName},
+    names::{QueueName, TenantName, WorkflowName},
     queue::Strategy,
     robot::Robot,
     time::Timestamp,
@@ -28,9 +28,13 @@ pub struct Match {
 /// Gives `jobs`, taken in their order, to `robots` with free slots, each to the best that fits.
 ///
 /// `strategy` tells the strategy of a queue; `chance` decides where that is random. The work is about one heap step for
-/// each slot filled, and one look at each robot for each kind of job (queue, requirements, preferences).
+/// each slot filled, and one look at each robot for each kind of job (queue, requirements, preferences). A job and a robot
+/// of two tenants are never matched.
 pub fn plan(jobs: &[&Job], robots: &[&Robot], strategy: impl Fn(&QueueName) -> Strategy, chance: u64) -> Vec<Match> {
-    let mut seats: Vec<Seat<'_>> = robots.iter().map(|robot| Seat::new(robot)).collect();
+    let mut seats: Vec<Seat<'_>> = (0..)
+        .zip(robots)
+        .map(|(place, robot)| Seat::new(robot, chance, place))
+        .collect();
     let mut free: u64 = seats.iter().map(|seat| u64::from(seat.free)).sum();
     let mut benches: HashMap<JobKind<'_>, Bench> = HashMap::new();
     let mut matches = Vec::new();
@@ -39,12 +43,19 @@ pub fn plan(jobs: &[&Job], robots: &[&Robot], strategy: impl Fn(&QueueName) -> S
             break;
         }
         let kind = JobKind::of(asked, strategy(&asked.spec.queue));
-        let bench = benches
-            .entry(kind)
-            .or_insert_with_key(|kind| Bench::of(kind, &seats, chance));
-        if let Some(robot) = bench.take(&kind, &mut seats, chance) {
-            matches.push(Match { job, robot });
-            free -= 1;
+        let bench = benches.entry(kind).or_insert_with_key(|kind| Bench::of(kind, &seats));
+        let Some(robot) = bench.take(&kind, &seats) else {
+            continue;
+        };
+        matches.push(Match { job, robot });
+        free -= 1;
+        match seats[robot].give(kind.workflow) {
+            // It is now better for this workflow than any bench knows.
+            Some(learnt) => {
+                let gathering = benches.iter_mut().filter(|(kind, _)| kind.workflow == Some(learnt));
+                gathering.for_each(|(kind, bench)| bench.add(kind, &seats, robot));
+            }
+            None => bench.add(&kind, &seats, robot),
         }
     }
     matches
@@ -53,6 +64,7 @@ pub fn plan(jobs: &[&Job], robots: &[&Robot], strategy: impl Fn(&QueueName) -> S
 /// What all jobs share that the same robots fit in the same order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct JobKind<'a> {
+    tenant: &'a TenantName,
     queue: &'a QueueName,
     requires: &'a Requires,
     prefers: &'a Prefers,
@@ -64,12 +76,17 @@ struct JobKind<'a> {
 impl<'a> JobKind<'a> {
     fn of(job: &'a Job, strategy: Strategy) -> Self {
         Self {
+            tenant: &job.tenant,
             queue: &job.spec.queue,
             requires: &job.spec.requires,
             prefers: &job.spec.prefers,
             strategy,
             workflow: (strategy == Strategy::Affinity).then_some(&job.spec.workflow),
         }
+    }
+
+    fn fits(&self, seat: &Seat<'_>) -> bool {
+        seat.free > 0 && seat.robot.tenant == *self.tenant && seat.robot.fits(self.queue, self.requires)
     }
 }
 
@@ -81,18 +98,56 @@ struct Seat<'a> {
     /// How many jobs this plan gave it: what makes an older score stale.
     given: u32,
     given_workflows: Vec<&'a WorkflowName>,
+    dice: Dice,
+    /// The sum of its draws: where chance decides, the least goes next, so that each has its share of a batch.
+    drawn: u64,
 }
 
 impl<'a> Seat<'a> {
-    fn new(robot: &'a Robot) -> Self {
-        let held = u32::try_from(robot.holds.len()).unwrap_or(u32::MAX);
+    fn new(robot: &'a Robot, chance: u64, place: u64) -> Self {
+        let mut dice = Dice::new(chance, place);
         Self {
             robot,
             free: robot.free(),
-            held,
+            held: u32::try_from(robot.holds.len()).unwrap_or(u32::MAX),
             given: 0,
             given_workflows: Vec::new(),
+            drawn: dice.draw(),
+            dice,
         }
+    }
+
+    fn had(&self, workflow: &WorkflowName) -> bool {
+        self.robot.recent.contains(workflow) || self.given_workflows.contains(&workflow)
+    }
+
+    /// Gives it a job; answers with `workflow` if it did not have that before.
+    fn give(&mut self, workflow: Option<&'a WorkflowName>) -> Option<&'a WorkflowName> {
+        self.free -= 1;
+        self.held += 1;
+        self.given += 1;
+        self.drawn += self.dice.draw();
+        let learnt = workflow.filter(|workflow| !self.had(workflow));
+        self.given_workflows.extend(learnt);
+        learnt
+    }
+}
+
+/// Draws that look random, and are the same again for the same chance and place (`SplitMix64`).
+struct Dice(u64);
+
+impl Dice {
+    fn new(chance: u64, place: u64) -> Self {
+        Self(chance.wrapping_add(place.wrapping_mul(0xD1B5_4A32_D192_ED03)))
+    }
+
+    /// A number below 2³², so that the draws for all slots there can be add up.
+    fn draw(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut word = self.0;
+        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (word ^ (word >> 31)) >> 32
     }
 }
 
@@ -105,44 +160,25 @@ struct Score {
     /// Parts per million of its slots in use.
     load: Reverse<u64>,
     turn: Reverse<(u32, Timestamp)>,
-    draw: u64,
+    draw: Reverse<u64>,
 }
 
 impl Score {
-    fn of(kind: &JobKind<'_>, seat: &Seat<'_>, place: usize, chance: u64) -> Self {
+    fn of(kind: &JobKind<'_>, seat: &Seat<'_>) -> Self {
         let robot = seat.robot;
+        let random = kind.strategy == Strategy::Random;
         let spread = matches!(kind.strategy, Strategy::LeastLoaded | Strategy::Affinity);
         let load = u64::from(seat.held) * 1_000_000 / u64::from(robot.max_jobs.max(1));
         let last_turn = (seat.given, robot.assigned_at.unwrap_or_default());
         Self {
             preferred: kind.prefers.robot.as_ref() == Some(&robot.id),
             preferred_capabilities: kind.prefers.capabilities.intersection(&robot.capabilities).count(),
-            had_workflow: kind
-                .workflow
-                .is_some_and(|workflow| robot.recent.contains(workflow) || seat.given_workflows.contains(&workflow)),
+            had_workflow: kind.workflow.is_some_and(|workflow| seat.had(workflow)),
             load: Reverse(if spread { load } else { 0 }),
-            turn: Reverse(if kind.strategy == Strategy::Random {
-                <_>::default()
-            } else {
-                last_turn
-            }),
-            draw: if kind.strategy == Strategy::Random {
-                scatter(chance, place, seat.given)
-            } else {
-                0
-            },
+            turn: Reverse(if random { <_>::default() } else { last_turn }),
+            draw: Reverse(if random { seat.drawn } else { 0 }),
         }
     }
-}
-
-/// A number that looks random for each robot and turn, the same for the same `chance` (`SplitMix64`).
-fn scatter(chance: u64, place: usize, given: u32) -> u64 {
-    let mut word = chance
-        .wrapping_add((place as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15))
-        .wrapping_add(u64::from(given).wrapping_mul(0xD1B5_4A32_D192_ED03));
-    word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    word ^ (word >> 31)
 }
 
 /// The robots that fit one kind of job, best on top. A score may be out of date: it is looked at again when it comes up.
@@ -152,41 +188,31 @@ struct Bench {
 }
 
 impl Bench {
-    fn of(kind: &JobKind<'_>, seats: &[Seat<'_>], chance: u64) -> Self {
-        let fits = |seat: &Seat<'_>| seat.free > 0 && seat.robot.fits(kind.queue, kind.requires);
-        let entry = |(place, seat)| (Score::of(kind, seat, place, chance), Reverse(place), seat.given);
-        Self {
-            heap: seats
-                .iter()
-                .enumerate()
-                .filter(|(_, seat)| fits(seat))
-                .map(entry)
-                .collect(),
+    fn of(kind: &JobKind<'_>, seats: &[Seat<'_>]) -> Self {
+        let fitting = seats.iter().enumerate().filter(|(_, seat)| kind.fits(seat));
+        let heap = fitting
+            .map(|(place, seat)| (Score::of(kind, seat), Reverse(place), seat.given))
+            .collect();
+        Self { heap }
+    }
+
+    /// Puts in the robot at `place` as it is now, if it fits and has a slot left.
+    fn add(&mut self, kind: &JobKind<'_>, seats: &[Seat<'_>], place: usize) {
+        let seat = &seats[place];
+        if kind.fits(seat) {
+            self.heap.push((Score::of(kind, seat), Reverse(place), seat.given));
         }
     }
 
-    /// Takes a slot of the best robot that has one left.
-    fn take<'a>(&mut self, kind: &JobKind<'a>, seats: &mut [Seat<'a>], chance: u64) -> Option<usize> {
+    /// Takes out the best robot that has a slot left.
+    fn take(&mut self, kind: &JobKind<'_>, seats: &[Seat<'_>]) -> Option<usize> {
         while let Some((_, Reverse(place), given)) = self.heap.pop() {
-            let seat = &mut seats[place];
-            if seat.free == 0 {
-                continue;
+            if seats[place].given == given {
+                return Some(place);
             }
-            // Other kinds of jobs may have filled it since. Only a turn can have made it worse, so one look is enough.
-            if seat.given != given {
-                self.heap
-                    .push((Score::of(kind, seat, place, chance), Reverse(place), seat.given));
-                continue;
-            }
-            seat.free -= 1;
-            seat.held += 1;
-            seat.given += 1;
-            seat.given_workflows.extend(kind.workflow);
-            if seat.free > 0 {
-                self.heap
-                    .push((Score::of(kind, seat, place, chance), Reverse(place), seat.given));
-            }
-            return Some(place);
+            // It was given jobs since. That only makes it worse, or it was put in again when it learnt a workflow; so one
+            // look is enough.
+            self.add(kind, seats, place);
         }
         None
     }

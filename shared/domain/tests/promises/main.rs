@@ -2,10 +2,11 @@
 
 mod budget;
 mod cancelling;
-// mod explaining;
+mod explaining;
 mod finishing;
-// mod matching;
-// mod robots;
+mod fleet;
+mod matching;
+mod robots;
 mod story;
 mod timing;
 mod transitions;

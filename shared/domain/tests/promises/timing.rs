@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{
     Job, JobSpec, Rejection, Timestamp,
-    job::{ErrorKind, OnLost, Reason, State, StateName},
+    job::{ErrorKind, OnLost, Priority, Reason, State, StateName},
 };
 
 use crate::story::{LEASE, Story, at, failure, job, spec};
@@ -221,4 +221,14 @@ fn a_job_handed_over_late_has_a_whole_lease_to_begin() {
         .expect("held");
     assert_eq!(story.job.next_timer(), Some(at(50) + LEASE));
     assert_eq!(story.stands().0, StateName::Leased);
+}
+
+#[test]
+fn the_most_urgent_stands_first_in_its_lane() {
+    let bands: Vec<u8> = [20, 19, 5, 0]
+        .map(|level| Priority::new(level).expect("a level").band())
+        .to_vec();
+    assert_eq!(bands, [0, 1, 15, 20]);
+    assert_eq!(Priority::default().level(), 5);
+    assert!(Priority::new(21).is_err());
 }
