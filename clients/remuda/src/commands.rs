@@ -7,11 +7,14 @@ mod jobs;
 mod jobs_bulk;
 mod keys;
 mod queues;
+pub(crate) mod robot;
 mod robots;
 mod stats;
 mod submit;
 mod submit_lines;
 mod watch;
+
+use std::process::ExitCode;
 
 use clap::Subcommand;
 
@@ -43,12 +46,14 @@ pub(crate) enum Command {
     Stats,
     /// Check the server, the key, the robots and the queues, and say what to do
     Doctor,
+    /// Run the robot agent, as remuda-robot does
+    Robot(robot::Robot),
     /// Print the completions for a shell
     Completions(completions::Completions),
 }
 
-/// Does what was asked.
-pub(crate) fn run(command: Command, global: &Global) -> Result<(), Failure> {
+/// Does what was asked, and says how the process is to end.
+pub(crate) fn run(command: Command, global: &Global) -> Result<ExitCode, Failure> {
     match command {
         Command::Submit(submit) => online(global, async |context| submit::run(*submit, context).await),
         Command::Jobs(jobs) => online(global, async |context| jobs::run(jobs, context).await),
@@ -58,8 +63,10 @@ pub(crate) fn run(command: Command, global: &Global) -> Result<(), Failure> {
         Command::Keys(keys) => online(global, async |context| keys::run(keys, context).await),
         Command::Stats => online(global, async |context| stats::run(context).await),
         Command::Doctor => online(global, async |context| doctor::run(context).await),
+        Command::Robot(robot) => return Ok(robot::run(robot)),
         Command::Completions(completions) => completions::run(&completions),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Runs a command that speaks to the server.

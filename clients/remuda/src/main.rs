@@ -26,14 +26,16 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::Cli;
-use failure::Exit;
+use commands::robot;
 
 fn main() -> ExitCode {
+    if robot::is_agent(std::env::args_os().next().as_deref()) {
+        return remuda_robot::main_with_args(std::env::args_os());
+    }
     let cli = Cli::parse();
     let json = cli.global.json;
     match commands::run(cli.command, &cli.global) {
-        Ok(()) => Exit::Done,
-        Err(failure) => failure.report(json),
+        Ok(code) => code,
+        Err(failure) => failure.report(json).into(),
     }
-    .into()
 }
