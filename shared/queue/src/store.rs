@@ -98,7 +98,8 @@ impl Version {
 /// One line of ready jobs that ask the same of a robot, so that its head is fit for whoever serves the lane.
 ///
 /// Its text is `tenant/queue/target/class`: `target` is the one robot that may have the jobs, or empty for any that
-/// meets `class`, and sorts lanes of one queue and target together. No part but `class` holds a `/`.
+/// meets `class`, and sorts lanes of one queue and target together. No part but `class` holds a `/`. At most
+/// 1,000 bytes: it is the key of an index.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lane(String);
 
@@ -344,7 +345,7 @@ pub trait Store: Send + Sync + 'static {
     /// Up to `limit` ready records of `lanes`, best first over all lanes. A hint.
     async fn ready(&self, lanes: &[Lane], limit: usize) -> Result<Vec<Record>, StoreError>;
 
-    /// Up to `limit` records with `due_at <= now`, soonest first. A hint.
+    /// Up to `limit` records with `due_at <= now`, soonest first, and at one moment by id. A hint.
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Record>, StoreError>;
 
     /// Up to `limit` records on any of `shelves`, newest first, after `after`.
@@ -383,7 +384,7 @@ pub trait Store: Send + Sync + 'static {
     /// Writes a blob if there is none of that name.
     async fn put_new_blob(&self, blob: Blob) -> Result<BlobPut, StoreError>;
 
-    /// Removes up to `limit` records with `expires_at <= now`, each with its blobs, and says how many.
+    /// Removes up to `limit` records with `expires_at <= now`, soonest first, each with its blobs, and says how many.
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
 }
 
