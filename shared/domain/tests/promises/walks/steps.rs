@@ -1,5 +1,7 @@
 //! What a random life is made of.
 
+use std::time::Duration;
+
 use domain::{
     JobSpec,
     job::{ErrorKind, Loss, OnLost, Report, Settlement, Timeouts},
@@ -22,6 +24,8 @@ pub(crate) struct Life {
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) pace: Pace,
+    /// How far ahead the clock is of the server that decides this step.
+    pub(crate) ahead: Duration,
     pub(crate) act: Act,
 }
 
@@ -64,11 +68,20 @@ pub(crate) enum Whose {
     WrongAttempt,
 }
 
+/// How far two servers' clocks are apart at most.
+pub(crate) const SKEW_MAX: Duration = Duration::from_secs(5);
+
+/// A life whose steps one clock times.
 pub(crate) fn life() -> impl Strategy<Value = Life> {
+    life_at(Duration::ZERO)
+}
+
+/// A life whose steps are decided by servers whose clocks are up to `skew_max` apart.
+pub(crate) fn life_at(skew_max: Duration) -> impl Strategy<Value = Life> {
     (
         job_spec(),
         option::weighted(0.3, 1_u64..500),
-        prop::collection::vec(step(), 1..48),
+        prop::collection::vec(step(skew_max), 1..48),
     )
         .prop_map(|(spec, run_at, steps)| Life { spec, run_at, steps })
 }
@@ -104,8 +117,10 @@ pub(crate) fn retry_policy() -> impl Strategy<Value = RetryPolicy> {
     )
 }
 
-fn step() -> impl Strategy<Value = Step> {
-    (pace(), act()).prop_map(|(pace, act)| Step { pace, act })
+fn step(skew_max: Duration) -> impl Strategy<Value = Step> {
+    let skew_ms_max = u64::try_from(skew_max.as_millis()).expect("a few seconds");
+    let ahead = (0..=skew_ms_max).prop_map(Duration::from_millis);
+    (pace(), ahead, act()).prop_map(|(pace, ahead, act)| Step { pace, ahead, act })
 }
 
 fn pace() -> impl Strategy<Value = Pace> {

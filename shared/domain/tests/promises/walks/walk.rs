@@ -17,7 +17,10 @@ use crate::story::{LEASE, at, client, job, robot, token};
 /// A job on its way, and what was promised to robots so far.
 pub(crate) struct Walk {
     pub(crate) job: Job,
+    /// By the clock of the server that decides.
     pub(crate) now: Timestamp,
+    /// By the slowest clock.
+    time: Timestamp,
     /// Every fence that was given, in order.
     pub(crate) given: Vec<Fence>,
     /// Every report that was taken, and its answer.
@@ -52,6 +55,7 @@ impl Walk {
         let mut walk = Self {
             job,
             now: at(0),
+            time: at(0),
             given: Vec::new(),
             answered: Vec::new(),
             watched,
@@ -63,7 +67,8 @@ impl Walk {
     }
 
     fn take(&mut self, step: &Step) {
-        self.now = self.later(step.pace);
+        self.time = self.later(step.pace);
+        self.now = self.time + step.ahead;
         let event = self.event(&step.act);
         self.tell(&event).ok();
     }
@@ -105,9 +110,9 @@ impl Walk {
 
     fn later(&self, pace: Pace) -> Timestamp {
         match (pace, self.job.next_timer()) {
-            (Pace::Still, _) | (Pace::Timer(_), None) => self.now,
-            (Pace::Millis(millis), _) => self.now + Duration::from_millis(millis),
-            (Pace::Timer(millis), Some(timer)) => self.now.max(timer) + Duration::from_millis(millis),
+            (Pace::Still, _) | (Pace::Timer(_), None) => self.time,
+            (Pace::Millis(millis), _) => self.time + Duration::from_millis(millis),
+            (Pace::Timer(millis), Some(timer)) => self.time.max(timer) + Duration::from_millis(millis),
         }
     }
 
