@@ -23,6 +23,9 @@ const OVERRUN_SYNC: Duration = Duration::from_secs(2);
 const SYNC_WAIT_MIN: Duration = Duration::from_millis(50);
 const SYNC_WAIT_MAX: Duration = Duration::from_mins(5);
 
+/// No wait is longer than this part of the shortest lease: one sync may fail, and the next one is still in time.
+const LEASE_PARTS: u32 = 3;
+
 /// How far the wait is spread, each way, so that a fleet does not call in step.
 const SYNC_JITTER: f64 = 0.1;
 
@@ -56,7 +59,7 @@ pub(crate) struct Exchange {
 pub(crate) struct Book {
     slots: u32,
     held: BTreeMap<JobKey, Held>,
-    /// Jobs stopped here because their lease ran out unrenewed; the server may still renew them.
+    /// Jobs given up here because their lease ran out unrenewed; the answer under way may still renew them.
     given_up: BTreeSet<JobKey>,
     stopping: bool,
     told_to_drain: bool,
@@ -153,23 +156,22 @@ impl Book {
         }
         let held = self.held.get_mut(&lease.key)?;
         held.extend(lease, at);
-        if let Phase::Abandoning { renewed } = &mut held.phase {
-            *renewed = true;
-        }
-        // An answer that took longer than the lease gives no leave to start: the job may be another's by now.
-        if held.lease_until <= at.now {
-            return None;
-        }
+        let over = held.lease_until <= at.now;
         match std::mem::replace(&mut held.phase, Phase::Running) {
             Phase::Assigned {
                 assignment,
                 listed: true,
-            } => Some(Order::Start(assignment)),
-            other => {
-                held.phase = other;
-                None
+            } if !over => return Some(Order::Start(assignment)),
+            assigned @ Phase::Assigned { .. } => {
+                // An answer that took longer than the lease gives no leave to start, as the job may be another's by now: a
+                // fresh one will tell.
+                held.lease_until = at.now + held.lease_ttl;
+                held.phase = assigned;
             }
+            Phase::Abandoning { .. } => held.phase = Phase::Abandoning { renewed: true },
+            other => held.phase = other,
         }
+        None
     }
 
     fn lost(&mut self, key: &JobKey) -> Option<Order> {
@@ -222,7 +224,8 @@ impl Book {
         let lease_ttl = Duration::from_millis(assignment.lease_ttl_ms);
         let held = Held {
             lease_token: assignment.lease_token.clone(),
-            lease_until: at.first_sent + lease_ttl,
+            // Only the sync that lists it gives leave to start, so this bounds no more than the waiting for it.
+            lease_until: at.now + lease_ttl,
             lease_ttl,
             progress: None,
             phase: Phase::Assigned {
@@ -259,7 +262,9 @@ impl Book {
                 })
             }
             _ => {
+                // If a sync has listed it, the server may have marked it as running, and its answer may still come.
                 self.held.remove(&key);
+                self.given_up.insert(key);
                 None
             }
         }
@@ -331,7 +336,8 @@ impl Book {
 
     /// How long to wait for the next sync, of what the server asks for; `chance` (0 to 1) spreads it.
     pub(crate) fn wait(&self, next_sync_ms: u64, chance: f64) -> Duration {
-        let asked = Duration::from_millis(next_sync_ms).clamp(SYNC_WAIT_MIN, SYNC_WAIT_MAX);
+        let bound = self.shortest_lease().map_or(SYNC_WAIT_MAX, |lease| lease / LEASE_PARTS);
+        let asked = Duration::from_millis(next_sync_ms).min(bound).max(SYNC_WAIT_MIN);
         let overrun = self
             .held
             .values()

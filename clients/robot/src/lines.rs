@@ -106,10 +106,15 @@ fn parse_error(text: &str) -> Result<JobError, String> {
         .next()
         .filter(|code| !code.is_empty())
         .ok_or("error needs a code after its kind")?;
+    let code = clean(code, CODE_CHARS_MAX);
+    let message = words
+        .next()
+        .map(|words| clean(words, MESSAGE_CHARS_MAX))
+        .filter(|words| !words.is_empty());
     Ok(JobError {
         kind,
-        code: clean(code, CODE_CHARS_MAX),
-        message: clean(words.next().unwrap_or_default(), MESSAGE_CHARS_MAX),
+        message: message.unwrap_or_else(|| code.clone()),
+        code,
     })
 }
 
@@ -185,7 +190,7 @@ mod tests {
                 "::remuda error business NO_IBAN the customer\thas none",
                 "Business NO_IBAN \"the customer has none\"",
             ),
-            ("::remuda error application E1", "Application E1 \"\""),
+            ("::remuda error application E1", "Application E1 \"E1\""),
             (
                 "::remuda error fatal x y",
                 "not understood: error needs `business` or `application`, a code and a message",

@@ -18,7 +18,8 @@ use crate::settings::Workflow;
 use crate::watchdog::Watchdog;
 use crate::work_folder::WorkFolder;
 
-/// Variables of the robot's own environment that are no business of a workflow: they hold keys.
+/// Variables of the robot's own environment that are no business of a workflow: they hold keys. Its settings may still
+/// give it one of its own.
 const KEPT_FROM_WORKFLOWS: [&str; 2] = ["REMUDA_KEY", "REMUDA_REGISTRATION_KEY"];
 
 /// A running command. Dropped, its whole group is killed.
@@ -50,9 +51,7 @@ impl Process {
         let mut command = Command::new(program);
         command
             .args(arguments)
-            .current_dir(workflow.cwd.as_deref().unwrap_or(folder.path()))
-            .envs(&workflow.env)
-            .envs(variables(assignment, folder))
+            .current_dir(&workflow.cwd)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -60,6 +59,7 @@ impl Process {
         for name in KEPT_FROM_WORKFLOWS {
             command.env_remove(name);
         }
+        command.envs(&workflow.env).envs(variables(assignment, folder));
         let mut child = command.spawn()?;
         let id = child
             .id()
@@ -129,6 +129,7 @@ fn variables(assignment: &Assignment, folder: &WorkFolder) -> BTreeMap<String, S
             "REMUDA_WORKFLOW_VERSION",
             assignment.workflow_version.clone().unwrap_or_default(),
         ),
+        ("REMUDA_WORK_DIR", path(folder.path().to_owned())),
         ("REMUDA_PAYLOAD_FILE", path(folder.payload())),
         ("REMUDA_RESULT_FILE", path(folder.result())),
         ("REMUDA_PROGRESS_FILE", path(folder.progress())),

@@ -7,7 +7,7 @@ use remuda_client::CallError;
 use tokio::sync::mpsc;
 use tracing::info;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, Event};
 use crate::board::Board;
 use crate::identity::Identity;
 use crate::job::Tools;
@@ -90,30 +90,38 @@ pub enum RunError {
 ///
 /// # Errors
 /// What it takes to start is missing, or the server has no more use for this robot; see [`RunError`].
-pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<Ended, RunError> {
+pub async fn run(settings: Settings, mut shutdown: Shutdown) -> Result<Ended, RunError> {
+    let (sender, events) = mpsc::unbounded_channel();
+    let tools = tokio::select! {
+        tools = prepare(settings, sender) => tools?,
+        _ = shutdown.changed() => return Ok(Ended::Drained),
+    };
+    let kept = tools.outbox.kept().map_err(RunError::Outbox)?;
+    Agent::new(tools, events).live(kept, shutdown).await
+}
+
+/// Makes ready what work takes: the folder, the watchdog, the identity.
+async fn prepare(settings: Settings, events: mpsc::UnboundedSender<Event>) -> Result<Tools, RunError> {
     let state = Arc::new(StateFolder::open(&settings.state_folder).await?);
     state.clear_work()?;
     let watchdog = Arc::new(Watchdog::start(&state).map_err(RunError::Watchdog)?);
     let identity = Identity::establish(&settings, &state).await?;
     let server = Server::new(&settings.url, &identity).map_err(RunError::Client)?;
     let outbox = Outbox::new(state.outbox());
-    let kept = outbox.kept().map_err(RunError::Outbox)?;
     info!(
         "Working as {} ({}) for {}",
         identity.robot_id, settings.name, settings.url
     );
-    let (sender, events) = mpsc::unbounded_channel();
     let settings = Arc::new(settings);
-    let tools = Tools {
+    Ok(Tools {
         settings,
         state,
         server,
         outbox,
         watchdog,
         board: Board::default(),
-        events: sender,
-    };
-    Agent::new(tools, events).live(kept, shutdown).await
+        events,
+    })
 }
 
 fn hint_on_registering(error: &CallError) -> &'static str {

@@ -1,6 +1,7 @@
 //! The settings file: which server, who this robot is, which command does which workflow.
 
 mod reader;
+mod workflows;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reader::Reader;
+use workflows::{Places, read_workflows};
 
 /// The environment variables that settings are read from, where the file or the command line does not say.
 const URL_VARIABLE: &str = "REMUDA_URL";
@@ -53,10 +55,10 @@ pub struct Settings {
 /// The command that does a workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workflow {
-    /// The program and its arguments.
+    /// The program and its arguments; a program given by a path is given by its whole path here.
     pub command: Vec<String>,
-    /// The folder to run it in; the attempt's work folder if none is given.
-    pub cwd: Option<PathBuf>,
+    /// The folder to run it in: that of the settings file if none is given.
+    pub cwd: PathBuf,
     /// Variables added to its environment.
     pub env: BTreeMap<String, String>,
 }
@@ -152,6 +154,10 @@ impl Settings {
         let file_name = reader.text("name");
         let max_jobs = reader.integer("max_jobs", 1, 1..=MAX_JOBS_MAX);
         let grace = reader.integer("cancel_grace_seconds", GRACE_SECONDS_DEFAULT, 0..=GRACE_SECONDS_MAX);
+        let places = Places {
+            folder,
+            path: variable("PATH"),
+        };
         let settings = Settings {
             url: reader.require(
                 "url",
@@ -175,7 +181,7 @@ impl Settings {
             max_jobs: u32::try_from(max_jobs).unwrap_or(1),
             cancel_grace: Duration::from_secs(grace.unsigned_abs()),
             labels: reader.text_table("labels"),
-            workflows: read_workflows(&mut reader, folder),
+            workflows: read_workflows(&mut reader, &places),
         };
         settings.check(&mut reader);
         reader.finish().map(|()| settings)
@@ -234,47 +240,6 @@ fn is_slug(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| allowed(byte) || matches!(byte, b'.' | b'_' | b'-'))
-}
-
-fn read_workflows(reader: &mut Reader, folder: &Path) -> BTreeMap<String, Workflow> {
-    let tables = reader.tables("workflows");
-    if tables.is_empty() {
-        reader.mistake(
-            "no workflow has a command: add [workflows.\"name\"] with command = [\"program\", \"argument\"]".to_owned(),
-        );
-    }
-    tables
-        .into_iter()
-        .map(|(name, table)| (name.clone(), read_workflow(reader, &name, table, folder)))
-        .collect()
-}
-
-fn read_workflow(outer: &mut Reader, name: &str, table: toml::Table, folder: &Path) -> Workflow {
-    let mut reader = Reader::within(format!("workflows.{name:?}."), table);
-    let command = reader.texts("command").unwrap_or_default();
-    if command.first().is_none_or(String::is_empty) {
-        reader.mistake(format!(
-            "`workflows.{name:?}.command` is missing: give the program and its arguments, like [\"python3\", \"export.py\"]"
-        ));
-    }
-    let cwd = reader.text("cwd").map(|cwd| folder.join(cwd));
-    if let Some(cwd) = cwd.as_deref().filter(|cwd| !cwd.is_dir()) {
-        reader.mistake(format!(
-            "`workflows.{name:?}.cwd` is no folder: {}; create it",
-            cwd.display()
-        ));
-    }
-    let env = reader.text_table("env");
-    for variable in env
-        .keys()
-        .filter(|variable| variable.is_empty() || variable.contains(['=', '\0']))
-    {
-        reader.mistake(format!(
-            "`workflows.{name:?}.env` holds {variable:?}, which is no variable's name"
-        ));
-    }
-    outer.take_mistakes(reader);
-    Workflow { command, cwd, env }
 }
 
 impl fmt::Debug for Settings {

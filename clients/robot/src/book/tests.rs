@@ -126,6 +126,8 @@ fn an_answer_that_took_longer_than_the_lease_starts_nothing() {
     story.seconds = 61;
     assert_eq!(story.answer(0, &[("a", "renewed")], &[], &[]), NOTHING);
     // The next, fresh answer does.
+    assert_eq!(story.pass(0), NOTHING);
+    assert_eq!(story.listed(), ["a"]);
     assert_eq!(story.answer(61, &[("a", "renewed")], &[], &[]), ["start a"]);
 }
 
@@ -174,8 +176,11 @@ fn a_lease_that_the_server_renews_for_work_that_was_stopped_ends_by_a_new_sessio
 fn a_job_assigned_but_never_renewed_is_dropped_with_its_lease() {
     let mut story = Story::new(1);
     story.sync(&[], &["a"]);
+    story.book.request(1, 2);
     assert_eq!(story.pass(60), NOTHING);
     assert!(story.book.is_empty());
+    // If the server marked it as running all the same, a new session sets it right.
+    assert_eq!(story.answer(0, &[("a", "renewed")], &[], &[]), ["new session"]);
 }
 
 #[test]
@@ -302,6 +307,12 @@ fn the_wait_is_the_servers_spread_by_a_tenth_and_bounded() {
     ] {
         assert_eq!(book.wait(asked_ms, chance), Duration::from_millis(expected_ms));
     }
+}
+
+#[test]
+fn the_wait_is_well_below_the_shortest_lease() {
+    let story = Story::working();
+    assert_eq!(story.book.wait(300_000, 0.5), LEASE / 3);
 }
 
 #[test]

@@ -34,16 +34,17 @@ impl Reader {
     /// The value, or a mistake and a placeholder that nobody will see.
     pub(super) fn require<T: Default>(&mut self, name: &str, value: Option<T>, hint: &str) -> T {
         value.unwrap_or_else(|| {
-            // One that is there but wrong has been told already.
-            if !self
-                .mistakes
-                .iter()
-                .any(|mistake| mistake.starts_with(&format!("`{}{name}`", self.place)))
-            {
-                self.mistake(format!("`{}{name}` is missing: {hint}", self.place));
-            }
+            self.mistake_unless_told(name, &format!("is missing: {hint}"));
             T::default()
         })
+    }
+
+    /// A mistake about a setting, unless one has been told about it already.
+    pub(super) fn mistake_unless_told(&mut self, name: &str, what: &str) {
+        let setting = format!("`{}{name}`", self.place);
+        if !self.mistakes.iter().any(|mistake| mistake.starts_with(&setting)) {
+            self.mistakes.push(format!("{setting} {what}"));
+        }
     }
 
     pub(super) fn text(&mut self, name: &'static str) -> Option<String> {

@@ -1,12 +1,7 @@
 use super::*;
 
 fn read(text: &str) -> Result<Settings, Vec<String>> {
-    Settings::from_table(
-        text.parse().unwrap(),
-        Path::new("/etc/robot"),
-        &Overrides::default(),
-        |_| None,
-    )
+    Settings::from_table(text.parse().unwrap(), Path::new("/"), &Overrides::default(), |_| None)
 }
 
 const SMALLEST: &str = r#"
@@ -23,7 +18,7 @@ fn the_smallest_file_is_enough() {
     assert_eq!(settings.queues, ["default"]);
     assert_eq!(settings.max_jobs, 1);
     assert_eq!(settings.cancel_grace, Duration::from_secs(30));
-    assert_eq!(settings.state_folder, Path::new("/etc/robot/state"));
+    assert_eq!(settings.state_folder, Path::new("/state"));
     assert_eq!(settings.registration_key, None);
 }
 
@@ -112,4 +107,34 @@ fn the_annotated_example_is_a_valid_file() {
     let text = include_str!("../../robot.example.toml");
     let settings = read(text).unwrap();
     assert!(settings.workflow("invoice-export").is_some());
+}
+
+#[test]
+fn a_program_that_is_not_there_is_told_before_any_job_needs_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("plain.txt"), "").unwrap();
+    let text = SMALLEST.replace("[\"true\"]", "[\"no-such-program-anywhere\"]")
+        + "[workflows.by-path]\ncommand = [\"./plain.txt\"]\n[workflows.wrong]\ncommand = \"true\"";
+    let variable = |name: &str| (name == "PATH").then(|| "/usr/bin:/bin".to_owned());
+    let read = |text: &str| Settings::from_table(text.parse().unwrap(), folder.path(), &Overrides::default(), variable);
+    let expected = [
+        "`workflows.\"*\".command`: no program \"no-such-program-anywhere\" on the PATH; install it or give its path",
+        &format!(
+            "`workflows.\"by-path\".command`: {}/./plain.txt is no program that can be run",
+            folder.path().display()
+        ),
+        "`workflows.\"wrong\".command` must be a list of texts, like [\"a\", \"b\"], not a value of type string",
+    ];
+    assert_eq!(read(&text).unwrap_err(), expected);
+    read(SMALLEST).unwrap();
+}
+
+#[test]
+fn a_program_given_by_a_path_is_taken_from_the_folder_it_runs_in() {
+    let settings = read(&SMALLEST.replace("[\"true\"]", "[\"bin/sh\", \"x\"]")).unwrap();
+    let workflow = settings.workflow("any").unwrap();
+    assert_eq!(
+        (workflow.command[0].as_str(), workflow.cwd.as_path()),
+        ("/bin/sh", Path::new("/"))
+    );
 }
