@@ -40,7 +40,10 @@ pub async fn hold(engine: &Engine, tenant: &TenantName) {
 pub async fn all_jobs(engine: &Engine, tenant: &TenantName) -> Vec<JobView> {
     let (mut jobs, mut after) = (Vec::new(), None);
     loop {
-        let page = engine.jobs(tenant, &JobFilter::default(), after, PAGE).await.expect("the store answers");
+        let page = engine
+            .jobs(tenant, &JobFilter::default(), after, PAGE)
+            .await
+            .expect("the store answers");
         jobs.extend(page.items);
         after = page.next;
         if after.is_none() {
@@ -71,12 +74,18 @@ fn of_history(job: &Job, history: &[Transition]) -> Vec<String> {
     for (step, seq) in history.iter().zip(1..) {
         let claims = u32::from(step.to == StateName::Leased);
         if step.seq != seq || step.from != state || step.attempt != attempt + claims {
-            faults.push(format!("{}: step {seq} of its history does not follow: {step:?}", job.id));
+            faults.push(format!(
+                "{}: step {seq} of its history does not follow: {step:?}",
+                job.id
+            ));
         }
         (state, attempt) = (Some(step.to), step.attempt);
     }
     if state != Some(job.state.name()) || attempt != job.attempts.given {
-        faults.push(format!("{}: its history ends with {state:?} and attempt {attempt}: {job:?}", job.id));
+        faults.push(format!(
+            "{}: its history ends with {state:?} and attempt {attempt}: {job:?}",
+            job.id
+        ));
     }
     faults
 }
@@ -99,7 +108,12 @@ async fn of_record(engine: &Engine, job: &Job) -> Vec<String> {
     let terminal = job.state.name().is_terminal();
     let mut faults = Vec::new();
     if record.due_at.is_none() != terminal {
-        faults.push(format!("{} is {} and due at {:?}", job.id, job.state.name(), record.due_at));
+        faults.push(format!(
+            "{} is {} and due at {:?}",
+            job.id,
+            job.state.name(),
+            record.due_at
+        ));
     }
     if let Some((timer, due_at)) = job.next_timer().zip(record.due_at)
         && due_at > timer
@@ -107,10 +121,20 @@ async fn of_record(engine: &Engine, job: &Job) -> Vec<String> {
         faults.push(format!("{} is due at {due_at}, after its timer at {timer}", job.id));
     }
     if record.rank.is_some() != (job.state.name() == StateName::Ready) {
-        faults.push(format!("{} is {} and stands at {:?} in its lane", job.id, job.state.name(), record.rank));
+        faults.push(format!(
+            "{} is {} and stands at {:?} in its lane",
+            job.id,
+            job.state.name(),
+            record.rank
+        ));
     }
     if record.expires_at.is_some() != terminal {
-        faults.push(format!("{} is {} and expires at {:?}", job.id, job.state.name(), record.expires_at));
+        faults.push(format!(
+            "{} is {} and expires at {:?}",
+            job.id,
+            job.state.name(),
+            record.expires_at
+        ));
     }
     faults
 }
@@ -126,7 +150,11 @@ fn of_leases(jobs: &[JobView], robots: &[Robot]) -> Vec<String> {
             faults.push(format!("{} is leased to {}, who is not there", job.id, hold.robot));
             continue;
         };
-        if !robot.holds.iter().any(|slot| slot.job == job.id && slot.attempt == hold.attempt && slot.token == hold.token) {
+        if !robot
+            .holds
+            .iter()
+            .any(|slot| slot.job == job.id && slot.attempt == hold.attempt && slot.token == hold.token)
+        {
             faults.push(format!("{} is leased to {}, who has no slot for it", job.id, robot.id));
         }
         if !robot.fits(&job.spec.queue, &job.spec.requires) {
@@ -136,7 +164,10 @@ fn of_leases(jobs: &[JobView], robots: &[Robot]) -> Vec<String> {
     for robot in robots {
         let leases = held.get(&robot.id).copied().unwrap_or_default();
         if leases > robot.max_jobs || robot.holds.len() > robot.max_jobs as usize {
-            faults.push(format!("{} holds {leases} jobs and may hold {}: {:?}", robot.id, robot.max_jobs, robot.holds));
+            faults.push(format!(
+                "{} holds {leases} jobs and may hold {}: {:?}",
+                robot.id, robot.max_jobs, robot.holds
+            ));
         }
     }
     faults
@@ -149,7 +180,8 @@ async fn of_counts(engine: &Engine, tenant: &TenantName, jobs: &[JobView]) -> Ve
     let mut counted = 0;
     for queue in &stats.queues {
         let rows = |state: StateName| {
-            let in_state = |view: &&JobView| view.job.state.name() == state && view.job.spec.queue.as_str() == queue.name;
+            let in_state =
+                |view: &&JobView| view.job.state.name() == state && view.job.spec.queue.as_str() == queue.name;
             jobs.iter().filter(in_state).count() as u64
         };
         let counts = [
@@ -160,7 +192,9 @@ async fn of_counts(engine: &Engine, tenant: &TenantName, jobs: &[JobView]) -> Ve
         ];
         counted += counts.iter().map(|(_, count)| count).sum::<u64>();
         let wrong = counts.into_iter().filter(|(state, count)| rows(*state) != *count);
-        faults.extend(wrong.map(|(state, count)| format!("{} counts {count} jobs {state}, not {}", queue.name, rows(state))));
+        faults.extend(
+            wrong.map(|(state, count)| format!("{} counts {count} jobs {state}, not {}", queue.name, rows(state))),
+        );
     }
     let unfinished = jobs.iter().filter(|view| !view.job.state.name().is_terminal()).count() as u64;
     if counted != unfinished {

@@ -11,14 +11,14 @@ use std::{
 };
 
 use domain::{
-    JobId, JobSpec, KeyId, QueueName, RobotId, TenantName, Timestamp, WorkflowName, Word,
+    JobId, JobSpec, KeyId, QueueName, RobotId, TenantName, Timestamp, Word, WorkflowName,
     job::{Actor, ErrorKind, Fence, JobError, Outcome, Reason, StateName},
     robot::Mode,
 };
 use queue::{
-    Answered, ApiKey, Assignment, Clock, Engine, Entropy, FinishReport, JobFilter, JobView, LeaseStatus, Listed, NewRobot,
-    QueueChange, Refusal, Settings, Store, Submission, SubmitError, Submitted, SubmittedHow, Swept, SyncAnswer,
-    SyncRequest, hints::NoHints,
+    Answered, ApiKey, Assignment, Clock, Engine, Entropy, FinishReport, JobFilter, JobView, LeaseStatus, Listed,
+    NewRobot, QueueChange, Refusal, Settings, Store, Submission, SubmitError, Submitted, SubmittedHow, Swept,
+    SyncAnswer, SyncRequest, hints::NoHints,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
@@ -44,7 +44,9 @@ impl TestClock {
 
 impl Default for TestClock {
     fn default() -> Self {
-        Self { micros: AtomicI64::new(Timestamp::from_millis(BEGINNING_MS).as_micros()) }
+        Self {
+            micros: AtomicI64::new(Timestamp::from_millis(BEGINNING_MS).as_micros()),
+        }
     }
 }
 
@@ -66,7 +68,9 @@ pub struct SeededEntropy {
 impl SeededEntropy {
     /// The draws of `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { state: Mutex::new((0, StdRng::seed_from_u64(seed))) }
+        Self {
+            state: Mutex::new((0, StdRng::seed_from_u64(seed))),
+        }
     }
 }
 
@@ -103,22 +107,34 @@ impl Kit {
     pub fn seeded(store: Arc<dyn Store>, seed: u64) -> Self {
         let (clock, entropy) = (Arc::new(TestClock::default()), Arc::new(SeededEntropy::new(seed)));
         let engine = Engine::new(store, Arc::new(NoHints), clock.clone(), entropy, Settings::default());
-        Self { engine, clock, tenant: TenantName::default_tenant() }
+        Self {
+            engine,
+            clock,
+            tenant: TenantName::default_tenant(),
+        }
     }
 
     /// Another engine on the same store and clock, as another process would be: it remembers nothing and draws its own.
     #[must_use]
     pub fn beside(&self, seed: u64, settings: Settings) -> Self {
         let entropy = Arc::new(SeededEntropy::new(seed));
-        let engine =
-            Engine::new(self.engine.store().clone(), Arc::new(NoHints), self.clock.clone(), entropy, settings);
+        let engine = Engine::new(
+            self.engine.store().clone(),
+            Arc::new(NoHints),
+            self.clock.clone(),
+            entropy,
+            settings,
+        );
         Self { engine, ..self.clone() }
     }
 
     /// The same kit in another tenant.
     #[must_use]
     pub fn of_tenant(&self, name: &str) -> Self {
-        Self { tenant: TenantName::parse(name).expect("a good name"), ..self.clone() }
+        Self {
+            tenant: TenantName::parse(name).expect("a good name"),
+            ..self.clone()
+        }
     }
 
     /// The present moment.
@@ -150,7 +166,10 @@ impl Kit {
 
     /// Submits many jobs in one request.
     pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Submitted, SubmitError>> {
-        self.engine.submit(&self.tenant, &client(), submissions).await.expect("the store answers")
+        self.engine
+            .submit(&self.tenant, &client(), submissions)
+            .await
+            .expect("the store answers")
     }
 
     /// Submits a job that must be new.
@@ -201,7 +220,11 @@ impl Kit {
     pub async fn list(&self, filter: &JobFilter, limit: usize) -> Vec<JobId> {
         let (mut ids, mut after) = (Vec::new(), None);
         loop {
-            let page = self.engine.jobs(&self.tenant, filter, after, limit).await.expect("the store answers");
+            let page = self
+                .engine
+                .jobs(&self.tenant, filter, after, limit)
+                .await
+                .expect("the store answers");
             assert!(page.items.len() <= limit, "a page holds no more than asked for");
             ids.extend(page.items.into_iter().map(|view| view.job.id));
             after = page.next;
@@ -213,25 +236,41 @@ impl Kit {
 
     /// The ids of the dead letters.
     pub async fn dead_letters(&self) -> Vec<JobId> {
-        let page = self.engine.dead_letters(&self.tenant, None, 200).await.expect("the store answers");
+        let page = self
+            .engine
+            .dead_letters(&self.tenant, None, 200)
+            .await
+            .expect("the store answers");
         page.items.into_iter().map(|view| view.job.id).collect()
     }
 
     /// Changes the queue `default`.
     pub async fn set_queue(&self, change: QueueChange) {
         let queue = QueueName::default_queue();
-        self.engine.set_queue(&self.tenant, &queue, change).await.expect("the queue is there");
+        self.engine
+            .set_queue(&self.tenant, &queue, change)
+            .await
+            .expect("the queue is there");
     }
 
     /// A new robot of the queue `default` that may hold `max_jobs`, in its first session.
     pub async fn robot(&self, max_jobs: u32) -> TestRobot {
-        self.robot_like(NewRobot { max_jobs, ..new_robot() }).await
+        self.robot_like(NewRobot {
+            max_jobs,
+            ..new_robot()
+        })
+        .await
     }
 
     /// A new robot in its first session.
     pub async fn robot_like(&self, new: NewRobot) -> TestRobot {
         let id = self.register(new).await;
-        let mut robot = TestRobot { kit: self.clone(), id, epoch: 0, seq: AtomicU64::new(0) };
+        let mut robot = TestRobot {
+            kit: self.clone(),
+            id,
+            epoch: 0,
+            seq: AtomicU64::new(0),
+        };
         robot.open_session(&[]).await;
         robot
     }
@@ -249,7 +288,11 @@ impl Kit {
             created_at: self.now(),
             expires_at: None,
         };
-        self.engine.register(&self.tenant, new, id, key).await.expect("the robot is new").id
+        self.engine
+            .register(&self.tenant, new, id, key)
+            .await
+            .expect("the robot is new")
+            .id
     }
 }
 
@@ -274,7 +317,13 @@ pub struct Held {
 
 impl From<&Assignment> for Held {
     fn from(given: &Assignment) -> Self {
-        Self { job: given.job.id, fence: Fence { attempt: given.attempt, token: given.token.clone() } }
+        Self {
+            job: given.job.id,
+            fence: Fence {
+                attempt: given.attempt,
+                token: given.token.clone(),
+            },
+        }
     }
 }
 
@@ -289,7 +338,11 @@ impl TestRobot {
 
     /// The next sync of an idle robot with `free_slots`, which works on `running`.
     pub fn request(&self, free_slots: u32, running: &[&Held]) -> SyncRequest {
-        let listed = |held: &&Held| Listed { job: held.job, fence: held.fence.clone(), progress: None };
+        let listed = |held: &&Held| Listed {
+            job: held.job,
+            fence: held.fence.clone(),
+            progress: None,
+        };
         SyncRequest {
             epoch: self.epoch,
             seq: self.seq.fetch_add(1, Ordering::SeqCst) + 1,
@@ -306,7 +359,9 @@ impl TestRobot {
 
     /// The next sync, which must be answered.
     pub async fn sync(&self, free_slots: u32, running: &[&Held]) -> SyncAnswer {
-        self.send(self.request(free_slots, running)).await.expect("the sync is in turn")
+        self.send(self.request(free_slots, running))
+            .await
+            .expect("the sync is in turn")
     }
 
     /// Asks for `free_slots` jobs and gives what it got.
@@ -336,35 +391,58 @@ impl TestRobot {
     /// Reports the end of an attempt.
     pub async fn finish(&self, held: &Held, outcome: Outcome, result: Option<&str>) -> Result<Answered, Refusal> {
         let report = report(held, outcome, result);
-        self.kit.engine.finish(&self.kit.tenant, &self.id, held.job, report).await
+        self.kit
+            .engine
+            .finish(&self.kit.tenant, &self.id, held.job, report)
+            .await
     }
 
     /// Reports a success, which must be taken.
     pub async fn succeed(&self, held: &Held) -> StateName {
-        self.finish(held, Outcome::Succeeded, None).await.expect("the report is taken").state
+        self.finish(held, Outcome::Succeeded, None)
+            .await
+            .expect("the report is taken")
+            .state
     }
 
     /// Reports an application error, which must be taken.
     pub async fn fail(&self, held: &Held) -> StateName {
-        self.finish(held, failed(ErrorKind::Application), None).await.expect("the report is taken").state
+        self.finish(held, failed(ErrorKind::Application), None)
+            .await
+            .expect("the report is taken")
+            .state
     }
 
     /// Gives the job back.
     pub async fn release(&self, held: &Held) -> Result<StateName, Refusal> {
-        self.kit.engine.release(&self.kit.tenant, &self.id, held.job, held.fence.clone()).await
+        self.kit
+            .engine
+            .release(&self.kit.tenant, &self.id, held.job, held.fence.clone())
+            .await
     }
 
     /// Sends a chunk of its log.
     pub async fn log(&self, held: &Held, seq: u32, chunk: &str) -> Result<(), Refusal> {
         let (engine, fence) = (&self.kit.engine, held.fence.clone());
-        engine.append_log(&self.kit.tenant, &self.id, held.job, fence, seq, chunk.as_bytes().to_vec()).await
+        engine
+            .append_log(
+                &self.kit.tenant,
+                &self.id,
+                held.job,
+                fence,
+                seq,
+                chunk.as_bytes().to_vec(),
+            )
+            .await
     }
 
     /// Keeps a checkpoint.
     pub async fn checkpoint(&self, held: &Held, name: &str, value: &str) -> Result<(), Refusal> {
         let name = name.parse().expect("a good name");
         let (engine, fence) = (&self.kit.engine, held.fence.clone());
-        engine.put_checkpoint(&self.kit.tenant, &self.id, held.job, fence, name, value.to_owned()).await
+        engine
+            .put_checkpoint(&self.kit.tenant, &self.id, held.job, fence, name, value.to_owned())
+            .await
     }
 }
 
@@ -379,7 +457,12 @@ pub fn submission(change: impl FnOnce(&mut JobSpec)) -> Submission {
     // Most tests tell times exactly.
     spec.retry.jitter = 0.0;
     change(&mut spec);
-    Submission { spec, run_at: None, payload: None, idempotency: None }
+    Submission {
+        spec,
+        run_at: None,
+        payload: None,
+        idempotency: None,
+    }
 }
 
 /// `count` jobs with the default of everything.
@@ -403,13 +486,25 @@ pub fn new_robot() -> NewRobot {
 /// The report that `held` ended so.
 pub fn report(held: &Held, outcome: Outcome, result: Option<&str>) -> FinishReport {
     let digest = format!("{outcome:?} {result:?}");
-    FinishReport { fence: held.fence.clone(), outcome, result: result.map(str::to_owned), digest }
+    FinishReport {
+        fence: held.fence.clone(),
+        outcome,
+        result: result.map(str::to_owned),
+        digest,
+    }
 }
 
 /// A failure of this kind that leaves the time of the next attempt to the job.
 pub fn failed(kind: ErrorKind) -> Outcome {
-    let error = JobError { kind, code: None, message: "it broke".to_owned() };
-    Outcome::Failed { error, retry_after_seconds: None }
+    let error = JobError {
+        kind,
+        code: None,
+        message: "it broke".to_owned(),
+    };
+    Outcome::Failed {
+        error,
+        retry_after_seconds: None,
+    }
 }
 
 /// A workflow by its name.
@@ -424,7 +519,10 @@ pub fn queue(name: &str) -> QueueName {
 
 /// Capabilities by their names.
 pub fn words(names: &[&str]) -> BTreeSet<Word> {
-    names.iter().map(|name| Word::parse(name).expect("a good word")).collect()
+    names
+        .iter()
+        .map(|name| Word::parse(name).expect("a good word"))
+        .collect()
 }
 
 /// So many seconds.

@@ -13,6 +13,9 @@ use std::{any::Any, sync::Arc};
 
 use queue::store::Store;
 
+pub mod audit;
+pub mod kit;
+pub mod operation_cases;
 pub mod samples;
 pub mod store_cases;
 
