@@ -155,8 +155,10 @@ impl Engine {
         let mut items: Vec<Stored<Job>> = Vec::new();
         let mut last_item = None;
         let mut at = after;
+        // Every job on the shelves of a state is in it.
+        let picks = !JobFilter { state: None, ..filter.clone() }.is_empty();
         for _ in 0..SCAN_MAX / SCAN_PAGE {
-            let wanted = if filter.is_empty() { limit + 1 } else { SCAN_PAGE };
+            let wanted = if picks { SCAN_PAGE } else { limit + 1 };
             let records = self
                 .store
                 .list(Kind::Job, tenant.as_str(), shelves, at.as_ref(), wanted)

@@ -1,5 +1,7 @@
 //! Trying a finished job again, as a new job.
 
+use std::collections::HashSet;
+
 use domain::{
     Event, Job, JobId, JobSpec, Rejection, TenantName, Timestamp,
     job::{Actor, Settlement, StateName},
@@ -14,7 +16,7 @@ use crate::{
     codec::{self, Stored, job_key},
     engine::{Engine, Refusal, TRIES_MAX, too_busy},
     hints::Hint,
-    store::{Blob, BlobKey, Change, Committed, Version},
+    store::{Blob, BlobKey, Change, Committed, Version, Write},
 };
 
 impl Engine {
@@ -31,20 +33,25 @@ impl Engine {
         by: &Actor,
         dry_run: bool,
     ) -> Result<BulkDone, Refusal> {
-        let begun = self.now();
         let mut done = BulkDone::default();
+        let mut made: HashSet<JobId> = HashSet::new();
         let mut after = None;
         loop {
             let page = self
                 .find_jobs(tenant, &codec::shelves(filter.state), filter, after, BULK_PAGE)
                 .await?;
-            // Jobs that this very call made are not met again.
-            let met = page.items.iter().filter(|job| job.value.created_at <= begun);
-            for job in met {
+            for job in page.items {
+                // The clock of another server may be ahead, so that what this call made is listed below its cursor.
+                if made.contains(&job.value.id) {
+                    continue;
+                }
                 done.matched += 1;
                 if !dry_run && may_be_retried(&job.value) && job.value.settled.is_none() {
                     match self.retry(tenant, job.value.id, by).await {
-                        Ok(_) => done.changed += 1,
+                        Ok(new) => {
+                            made.insert(new.job.id);
+                            done.changed += 1;
+                        }
                         Err(Refusal::Store(error)) => return Err(error.into()),
                         Err(_) => {}
                     }
@@ -82,10 +89,14 @@ impl Engine {
                 as_: Settlement::Requeued,
                 note: note.clone(),
             };
-            if let Ok(settled) = old.value.apply(&settle, now) {
-                let settled = self.job_change(old.with(settled), now);
-                change.writes.extend(settled.writes);
-                change.blobs.extend(settled.blobs);
+            match old.value.apply(&settle, now) {
+                Ok(settled) => {
+                    let settled = self.job_change(old.with(settled), now);
+                    change.writes.extend(settled.writes);
+                    change.blobs.extend(settled.blobs);
+                }
+                // Only what is still there can have its payload taken over.
+                Err(_) => change.writes.push(Write::Check(job_key(tenant, id), old.version)),
             }
             self.make_queues(tenant, std::iter::once(&job.spec.queue), now).await?;
             if self.store.commit(vec![change]).await? == [Committed::Done] {

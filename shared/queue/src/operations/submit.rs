@@ -88,6 +88,14 @@ struct Draft {
     outcome: Option<Result<(Stored<Job>, SubmittedHow), SubmitError>>,
 }
 
+impl Draft {
+    /// What no other draft of a round may bear on. The job that makes way for this one bears the same dedup key.
+    fn keys(&self) -> Vec<Key> {
+        let job = job_key(&self.job.tenant, self.job.id);
+        self.dedup_key.iter().cloned().chain([job]).collect()
+    }
+}
+
 impl Engine {
     /// Takes in `submissions`, each for itself; the outcomes come in their order.
     ///
@@ -163,7 +171,8 @@ impl Engine {
         }
     }
 
-    /// Settles what it can of the open drafts; those whose records another draft of this round writes have to wait.
+    /// Settles what it can of the open drafts, as if one came after the other: a draft that bears on the same job or dedup
+    /// key as an earlier one that is still open has to wait for the next round.
     async fn submit_round(
         &self,
         tenant: &TenantName,
@@ -174,25 +183,19 @@ impl Engine {
     ) -> Result<(), StoreError> {
         let known = self.look_up(tenant, drafts, again).await?;
         let mut touched: HashSet<Key> = HashSet::new();
-        let mut changes = Vec::new();
-        let mut writers = Vec::new();
-        for (place, draft) in drafts
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, draft)| draft.outcome.is_none())
-        {
-            match known.decide(draft, by, now) {
-                Decision::Settled(outcome) => draft.outcome = Some(outcome),
-                Decision::Write(cancelled) => {
-                    let change = self.submit_change(draft, &known, cancelled, now);
-                    let keys: Vec<Key> = change.writes.iter().map(|write| write.key().clone()).collect();
-                    if keys.iter().any(|key| touched.contains(key)) {
-                        continue;
-                    }
-                    touched.extend(keys);
-                    changes.push(change);
-                    writers.push(place);
-                }
+        let (mut changes, mut writers) = (Vec::new(), Vec::new());
+        for (place, draft) in drafts.iter_mut().enumerate().filter(|(_, draft)| draft.outcome.is_none()) {
+            let keys = draft.keys();
+            let waits = keys.iter().any(|key| touched.contains(key));
+            let decision = if waits { None } else { Some(known.decide(draft, by, now)) };
+            if let Some(Decision::Settled(outcome)) = decision {
+                draft.outcome = Some(outcome);
+                continue;
+            }
+            touched.extend(keys);
+            if let Some(Decision::Write(cancelled)) = decision {
+                changes.push(self.submit_change(draft, &known, cancelled, now));
+                writers.push(place);
             }
         }
         if changes.is_empty() {

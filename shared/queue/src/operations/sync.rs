@@ -18,8 +18,9 @@ use crate::{
     store::{BlobKey, Change, Committed, Grant, Key, Kind, Lane, Record, StoreError},
 };
 
-/// How many lanes of one queue a sync looks at.
-pub(crate) const LANES_MAX: usize = 1_000;
+/// How many lanes of one queue a sync looks at: more kinds of jobs than a queue has, because a robot never sees what lies
+/// beyond.
+pub(crate) const LANES_MAX: usize = 10_000;
 
 /// How many jobs a sync is offered for each slot it has: some may be out of time.
 const OFFERED_PER_SLOT: usize = 2;
@@ -133,10 +134,13 @@ impl Engine {
             let turn = robot.value.turn(request.epoch, request.seq)?;
             let mut desk = self.desk(robot, &request).await?;
             desk.renew(&request);
-            if turn == Turn::New {
-                desk.hear(&request);
-                desk.reconcile();
-                desk.hand_over();
+            match turn {
+                Turn::New => {
+                    desk.hear(&request);
+                    desk.reconcile();
+                    desk.hand_over();
+                }
+                Turn::Again => desk.settle_claims(),
             }
             if !self.write_jobs(&desk).await? {
                 continue;
@@ -465,16 +469,27 @@ impl Desk {
                 Some(job) if job.state.hold().is_some_and(|now| now.is(&fence_of(&hold))) => {
                     self.robot.value.holds.push(hold);
                 }
-                // A claim that reserved this slot may still be on its way to the job: let it fail.
-                Some(job) if job.attempts.given < hold.attempt && !job.state.name().is_terminal() => {
-                    self.fenced.push(hold.job);
-                }
-                _ => {}
+                _ => self.fence(&hold),
             }
         }
     }
 
-    /// Gives the robot what a dispatch reserved for it, as far as it has room; the rest goes back.
+    /// Sees to it that the first answer to this sync, which may still be on its way, gives no more than this one does.
+    fn settle_claims(&mut self) {
+        for hold in self.robot.value.answered.clone() {
+            self.fence(&hold);
+        }
+    }
+
+    /// Lets a claim fail that reserved this slot and may still be on its way to the job.
+    fn fence(&mut self, hold: &Reservation) {
+        let under_way = |job: &Job| job.attempts.given < hold.attempt && !job.state.name().is_terminal();
+        if self.jobs.get(&hold.job).is_some_and(|job| under_way(&job.value)) && !self.fenced.contains(&hold.job) {
+            self.fenced.push(hold.job);
+        }
+    }
+
+    /// Gives the robot what a dispatch reserved for it, as far as it has room and the queue is open; the rest goes back.
     fn hand_over(&mut self) {
         let takes_jobs = self.robot.value.takes_jobs();
         let mut room = if takes_jobs { self.robot.value.free_slots } else { 0 };
@@ -491,7 +506,9 @@ impl Desk {
             }
             let Some(job) = self.jobs.get(&hold.job) else { continue };
             let fence = fence_of(&hold);
-            let event = if room > 0 {
+            let paused = self.queues.get(&job.value.spec.queue).is_some_and(|queue| queue.paused);
+            let taken = room > 0 && !paused;
+            let event = if taken {
                 Event::HandOver {
                     fence,
                     lease: lease_of(&self.queues, &job.value.spec.queue),
@@ -505,7 +522,7 @@ impl Desk {
             let next = job.with(next);
             self.jobs.insert(hold.job, next);
             self.mark_changed(hold.job);
-            if room > 0 {
+            if taken {
                 room -= 1;
                 hold.handed_over = true;
                 self.given.push(hold.clone());
