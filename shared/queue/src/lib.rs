@@ -8,6 +8,7 @@ mod engine;
 pub mod hints;
 pub mod memory;
 pub mod operations;
+pub mod range;
 pub mod store;
 mod transition;
 
