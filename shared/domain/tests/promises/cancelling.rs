@@ -76,6 +76,7 @@ fn a_robot_lost_after_a_cancel_ends_the_job_and_a_late_success_is_refused() {
     let mut silent = cancelling();
     let fence = silent.fence();
     assert_eq!(silent.time_out(), StateName::Cancelled);
+    assert_eq!(silent.job.reason, Some(Reason::CancelledByClient));
     assert_eq!(silent.finish(&fence, succeeded()), Err(Rejection::LeaseLost));
 
     for loss in [Loss::Restarted, Loss::Removed] {

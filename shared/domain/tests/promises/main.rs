@@ -8,6 +8,7 @@ mod fleet;
 mod matching;
 mod robots;
 mod story;
+mod telling;
 mod timing;
 mod transitions;
 mod walks;

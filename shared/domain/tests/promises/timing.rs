@@ -232,3 +232,18 @@ fn the_most_urgent_stands_first_in_its_lane() {
     assert_eq!(Priority::default().level(), 5);
     assert!(Priority::new(21).is_err());
 }
+
+#[test]
+fn an_attempt_is_not_renewed_from_its_deadline_on() {
+    let story = || {
+        let mut story = Story::new(|spec| spec.deadline = Some(at(30)));
+        let fence = story.start();
+        (story, fence)
+    };
+    let (mut before, fence) = story();
+    before.wait(29);
+    assert_eq!(before.renew(&fence), Ok(StateName::Running));
+    let (mut then, fence) = story();
+    then.wait(30);
+    assert_eq!(then.renew(&fence), Err(Rejection::LeaseLost));
+}
