@@ -2,6 +2,7 @@
 
 mod completions;
 mod dead_letters;
+mod demo;
 mod doctor;
 mod jobs;
 mod jobs_bulk;
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     Stats,
     /// Check the server, the key, the robots and the queues, and say what to do
     Doctor,
+    /// Run a server, six robots and 300 jobs here, kill two robots, and check what became of every job
+    Demo(demo::Demo),
     /// Run the robot agent, as remuda-robot does
     Robot(robot::Robot),
     /// Print the completions for a shell
@@ -63,6 +66,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result<ExitCode, Failure
         Command::Keys(keys) => online(global, async |context| keys::run(keys, context).await),
         Command::Stats => online(global, async |context| stats::run(context).await),
         Command::Doctor => online(global, async |context| doctor::run(context).await),
+        Command::Demo(demo) => demo::run(&demo, global),
         Command::Robot(robot) => return Ok(robot::run(robot)),
         Command::Completions(completions) => completions::run(&completions),
     }?;

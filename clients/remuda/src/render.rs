@@ -118,6 +118,15 @@ fn text_of(table: &mut Table, expendable: &[usize]) -> String {
     table.trim_fmt()
 }
 
+/// A table of texts under a header.
+pub(crate) fn plain_table(style: Style, header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut table = style.table(header);
+    for row in rows {
+        table.add_row(row.iter().map(|text| style.dressed(text, Look::Plain)));
+    }
+    text_of(&mut table, &[])
+}
+
 fn fits(table: &Table) -> bool {
     let shown = table.column_iter().filter(|column| !column.is_hidden());
     let needed: usize = shown

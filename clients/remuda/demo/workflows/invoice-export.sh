@@ -1,0 +1,6 @@
+# Any robot can do this one.
+. "$COMMON"
+echo "exporting the invoice over $(number amount)"
+pause 0.2
+effect
+result

@@ -1,0 +1,4 @@
+# Cancelled before it runs.
+. "$COMMON"
+effect
+result
