@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use queue::store::{Blob, BlobKey, BlobPut, Key};
+use queue::{
+    range::prefix_end,
+    store::{Blob, BlobKey, BlobPut, Key},
+};
 use sqlx::{Error, PgExecutor, PgPool, Row};
 
 use crate::columns::{self, Keys, kind_code, limit};
 
 const BLOBS: &str = "
-    select b.* from unnest($1::smallint[], $2::text[], $3::text[], $4::text[]) as k (kind, tenant, id, name)
+    select b.kind, b.tenant, b.id, b.name, b.body
+    from unnest($1::smallint[], $2::text[], $3::text[], $4::text[]) as k (kind, tenant, id, name)
     join blob b on b.kind = k.kind and b.tenant = k.tenant and b.id = k.id and b.name = k.name";
 
 const NAMES: &str = "
@@ -45,6 +49,19 @@ impl Blobs {
         columns
     }
 }
+
+/// Binds the arrays of [`Blobs`] in the order that the statements take them: owner, name, body.
+macro_rules! bind_blobs {
+    ($query:expr, $blobs:expr) => {
+        $query
+            .bind($blobs.owners.kinds)
+            .bind($blobs.owners.tenants)
+            .bind($blobs.owners.ids)
+            .bind($blobs.names)
+            .bind($blobs.bodies)
+    };
+}
+pub(crate) use bind_blobs;
 
 pub(crate) async fn blobs(pool: &PgPool, keys: &[BlobKey]) -> Result<Vec<Option<Vec<u8>>>, Error> {
     if keys.is_empty() {
@@ -84,7 +101,7 @@ pub(crate) async fn names(
         .bind(owner.partition.as_str())
         .bind(owner.id.as_str())
         .bind(prefix)
-        .bind(format!("{prefix}{}", char::MAX))
+        .bind(prefix_end(prefix))
         .bind(after.unwrap_or(""))
         .bind(limit(most))
         .fetch_all(pool)
@@ -93,15 +110,8 @@ pub(crate) async fn names(
 }
 
 pub(crate) async fn put<'e>(executor: impl PgExecutor<'e>, blobs: Vec<Blob>) -> Result<(), Error> {
-    let Blobs { owners, names, bodies } = Blobs::of(blobs);
-    sqlx::query(PUT)
-        .bind(owners.kinds)
-        .bind(owners.tenants)
-        .bind(owners.ids)
-        .bind(names)
-        .bind(bodies)
-        .execute(executor)
-        .await?;
+    let blobs = Blobs::of(blobs);
+    bind_blobs!(sqlx::query(PUT), blobs).execute(executor).await?;
     Ok(())
 }
 

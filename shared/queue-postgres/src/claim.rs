@@ -1,35 +1,72 @@
 //! A claim: lock what is offered, decide, write what is granted, in one transaction.
+//!
+//! It never waits for a lock: a job that another claim is looking at is not offered, and a holder that another call is
+//! writing has moved on. So claims and writes cannot deadlock.
 
 use std::collections::HashSet;
 
-use queue::store::{Committed, Decide, Grant, Granted, Key, Lane};
+use queue::store::{Committed, Decide, Grant, Granted, Key, Lane, Record};
 use sqlx::{Error, PgConnection, PgPool};
 
-use crate::columns::{self, Records, bind_records, limit};
+use crate::{
+    columns::{self, Records, bind_records, limit},
+    reads::distinct,
+};
 
-/// The heads of lanes that nobody else is being offered. Materialised, or the planner may run the sub-select more than
-/// once and lock more than the limit.
+/// The best of all lanes that nobody else is being offered.
+///
+/// The heads of the lanes are looked at without a lock, to see how many of the best come from which lane; only so many
+/// are locked there. Materialised, or the planner may run the sub-select more than once and lock more than the limit.
 const OFFER: &str = "
-    with offered as materialized (
-        select r.* from unnest($1::text[]) as l (lane)
+    with head as materialized (
+        select l.lane from unnest($1::text[]) as l (lane)
         cross join lateral (
-            select * from record where lane = l.lane and band is not null
-            order by band, since, id limit $2 for update skip locked
+            select band, since, id from record where lane = l.lane and band is not null
+            order by band, since, id limit $2
+        ) r
+        order by r.band, r.since, r.id limit $2
+    ), share as materialized (
+        select lane, count(*) as records from head group by lane
+    ), offered as materialized (
+        select r.* from share
+        cross join lateral (
+            select kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body
+            from record where lane = share.lane and band is not null
+            order by band, since, id limit share.records for update skip locked
         ) r
     )
-    select * from offered order by band, since, id limit $2";
+    select kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body
+    from offered order by band, since, id";
 
-/// New versions of records that still have the version that was read.
-const PUT: &str = "
-    update record r
-    set version = r.version + 1, lane = given.lane, band = given.band, since = given.since,
-        due_at = given.due_at, shelf = given.shelf, listed_at = given.listed_at,
-        expires_at = given.expires_at, body = given.body
-    from unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::smallint[], $7::bigint[],
-                $8::bigint[], $9::text[], $10::bigint[], $11::bigint[], $12::text[])
-      as given (kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body)
-    where r.kind = given.kind and r.tenant = given.tenant and r.id = given.id and r.version = given.version
-    returning r.kind, r.tenant, r.id";
+/// Records that still have the version that was read, and that nobody else is writing; and new ones.
+const WRITE: &str = "
+    with given as materialized (
+        select * from unnest(
+            $1::smallint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::smallint[], $7::bigint[],
+            $8::bigint[], $9::text[], $10::bigint[], $11::bigint[], $12::text[]
+        ) as given (kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body)
+    ), free as materialized (
+        select r.kind, r.tenant, r.id from given
+        join record r on r.kind = given.kind and r.tenant = given.tenant and r.id = given.id
+            and r.version = given.version
+        for update of r skip locked
+    ), changed as (
+        update record r
+        set version = r.version + 1, lane = given.lane, band = given.band, since = given.since,
+            due_at = given.due_at, shelf = given.shelf, listed_at = given.listed_at,
+            expires_at = given.expires_at, body = given.body
+        from free
+        join given on given.kind = free.kind and given.tenant = free.tenant and given.id = free.id
+        where r.kind = free.kind and r.tenant = free.tenant and r.id = free.id and r.version = given.version
+        returning r.kind, r.tenant, r.id
+    ), made as (
+        insert into record (kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body)
+        select kind, tenant, id, 1, lane, band, since, due_at, shelf, listed_at, expires_at, body
+        from given where version = 0
+        on conflict (kind, tenant, id) do nothing
+        returning kind, tenant, id
+    )
+    select kind, tenant, id from changed union all select kind, tenant, id from made";
 
 pub(crate) async fn claim(
     pool: &PgPool,
@@ -37,47 +74,57 @@ pub(crate) async fn claim(
     most: usize,
     decide: Decide<'_>,
 ) -> Result<Vec<Granted>, Error> {
-    let lanes: Vec<&str> = lanes.iter().map(Lane::as_str).collect();
     let mut transaction = pool.begin().await?;
     let rows = sqlx::query(OFFER)
-        .bind(lanes)
+        .bind(distinct(lanes.iter().map(Lane::as_str)))
         .bind(limit(most))
         .fetch_all(&mut *transaction)
         .await?;
     let grants = decide(columns::records(&rows)?);
-    let granted = write(&mut transaction, grants).await?;
+    let granted = write_grants(&mut transaction, &grants).await?;
     transaction.commit().await?;
     Ok(granted)
 }
 
 /// Writes the holders, and then the jobs of those that were written.
-async fn write(connection: &mut PgConnection, grants: Vec<Grant>) -> Result<Vec<Granted>, Error> {
-    let mut holders = Records::default();
-    grants.iter().for_each(|grant| holders.push(grant.holder.clone()));
-    let held = put(connection, holders).await?;
-    let mut jobs = Records::default();
-    for grant in grants.iter().filter(|grant| held.contains(&grant.holder.key)) {
-        grant.jobs.iter().for_each(|job| jobs.push(job.clone()));
-    }
-    let written = put(connection, jobs).await?;
-    let outcome = |done: &HashSet<Key>, key: &Key| {
-        if done.contains(key) {
-            Committed::Done
-        } else {
-            Committed::Conflict
-        }
+async fn write_grants(connection: &mut PgConnection, grants: &[Grant]) -> Result<Vec<Granted>, Error> {
+    let holders = write(connection, grants.iter().map(|grant| &grant.holder)).await?;
+    let held = grants
+        .iter()
+        .zip(&holders)
+        .filter(|(_, holder)| **holder == Committed::Done);
+    let jobs = write(connection, held.flat_map(|(grant, _)| &grant.jobs)).await?;
+    let mut jobs = jobs.into_iter();
+    let granted = |(grant, holder): (&Grant, Committed)| Granted {
+        holder,
+        jobs: match holder {
+            Committed::Done => jobs.by_ref().take(grant.jobs.len()).collect(),
+            Committed::Conflict => vec![Committed::Conflict; grant.jobs.len()],
+        },
     };
-    let granted = |grant: &Grant| Granted {
-        holder: outcome(&held, &grant.holder.key),
-        jobs: grant.jobs.iter().map(|job| outcome(&written, &job.key)).collect(),
-    };
-    Ok(grants.iter().map(granted).collect())
+    Ok(grants.iter().zip(holders).map(granted).collect())
 }
 
-async fn put(connection: &mut PgConnection, records: Records) -> Result<HashSet<Key>, Error> {
-    if records.is_empty() {
-        return Ok(HashSet::new());
+/// Writes each record that is still at its version. One that is given twice conflicts with itself.
+async fn write<'a>(
+    connection: &mut PgConnection,
+    given: impl Iterator<Item = &'a Record>,
+) -> Result<Vec<Committed>, Error> {
+    let given: Vec<&Record> = given.collect();
+    if given.is_empty() {
+        return Ok(Vec::new());
     }
-    let rows = bind_records!(sqlx::query(PUT), records).fetch_all(connection).await?;
-    rows.iter().map(columns::key).collect()
+    let mut records = Records::default();
+    let mut seen = HashSet::new();
+    let first: Vec<bool> = given.iter().map(|record| seen.insert(&record.key)).collect();
+    for (record, _) in given.iter().zip(&first).filter(|(_, first)| **first) {
+        records.push((*record).clone());
+    }
+    let rows = bind_records!(sqlx::query(WRITE), records).fetch_all(connection).await?;
+    let written: HashSet<Key> = rows.iter().map(columns::key).collect::<Result<_, _>>()?;
+    let outcome = |(record, first): (&Record, bool)| match first && written.contains(&record.key) {
+        true => Committed::Done,
+        false => Committed::Conflict,
+    };
+    Ok(given.into_iter().zip(first).map(outcome).collect())
 }

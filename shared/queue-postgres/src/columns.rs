@@ -54,10 +54,6 @@ impl Records {
         self.expires_ats.push(record.expires_at.map(Timestamp::as_micros));
         self.bodies.push(record.body);
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.versions.is_empty()
-    }
 }
 
 /// Binds the arrays of [`Records`] in the order that the statements take them: key, version, lane, band, since, due
@@ -106,23 +102,24 @@ pub(crate) fn key(row: &PgRow) -> Result<Key, Error> {
 }
 
 pub(crate) fn record(row: &PgRow) -> Result<Record, Error> {
-    let version: i64 = row.try_get("version")?;
-    let (band, since): (Option<i16>, Option<i64>) = (row.try_get("band")?, row.try_get("since")?);
-    let rank = band.zip(since).map(|(band, since)| Rank {
-        band: u8::try_from(band).unwrap_or(u8::MAX),
-        since: Timestamp::from_micros(since),
-    });
+    let band: Option<u8> = row.try_get::<Option<i16>, _>("band")?.map(unsigned).transpose()?;
+    let since = row.try_get::<Option<i64>, _>("since")?.map(Timestamp::from_micros);
     Ok(Record {
         key: key(row)?,
-        version: Version(u64::try_from(version).unwrap_or(0)),
+        version: Version(unsigned(row.try_get::<i64, _>("version")?)?),
         lane: row.try_get::<Option<String>, _>("lane")?.map(Lane::from_stored),
-        rank,
+        rank: band.zip(since).map(|(band, since)| Rank { band, since }),
         due_at: row.try_get::<Option<i64>, _>("due_at")?.map(Timestamp::from_micros),
         shelf: row.try_get("shelf")?,
         listed_at: Timestamp::from_micros(row.try_get("listed_at")?),
         expires_at: row.try_get::<Option<i64>, _>("expires_at")?.map(Timestamp::from_micros),
         body: row.try_get("body")?,
     })
+}
+
+/// A number that was stored as a greater, signed one.
+fn unsigned<S, U: TryFrom<S, Error: std::error::Error + Send + Sync + 'static>>(stored: S) -> Result<U, Error> {
+    U::try_from(stored).map_err(|error| Error::Decode(error.into()))
 }
 
 pub(crate) fn records(rows: &[PgRow]) -> Result<Vec<Record>, Error> {

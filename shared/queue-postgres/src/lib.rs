@@ -10,6 +10,7 @@ mod columns;
 mod commit;
 mod connect;
 mod errors;
+mod group;
 mod migrations;
 mod reads;
 

@@ -1,15 +1,20 @@
 //! Reads of records. Each costs what it gives: `tests/plans.rs` holds their plans.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use domain::{TenantName, Timestamp};
-use queue::store::{Count, Key, Kind, Lane, Position, Record};
+use queue::{
+    range::prefix_end,
+    store::{Count, Key, Kind, Lane, Position, Record},
+};
 use sqlx::{Error, PgPool, Row};
 
 use crate::columns::{self, Keys, kind_code, limit, signed};
 
 const LOAD: &str = "
-    select r.* from unnest($1::smallint[], $2::text[], $3::text[]) as k (kind, tenant, id)
+    select r.kind, r.tenant, r.id, r.version, r.lane, r.band, r.since, r.due_at, r.shelf, r.listed_at,
+           r.expires_at, r.body
+    from unnest($1::smallint[], $2::text[], $3::text[]) as k (kind, tenant, id)
     join record r on r.kind = k.kind and r.tenant = k.tenant and r.id = k.id";
 
 /// A loose index scan: one probe for each lane, however many records it holds.
@@ -25,16 +30,22 @@ const LANES: &str = "
     select lane from found where lane is not null limit $3";
 
 const READY: &str = "
-    select r.* from unnest($1::text[]) as l (lane)
+    select r.kind, r.tenant, r.id, r.version, r.lane, r.band, r.since, r.due_at, r.shelf, r.listed_at,
+           r.expires_at, r.body
+    from unnest($1::text[]) as l (lane)
     cross join lateral (
         select * from record where lane = l.lane and band is not null order by band, since, id limit $2
     ) r
     order by r.band, r.since, r.id limit $2";
 
-const DUE: &str = "select * from record where due_at is not null and due_at <= $1 order by due_at limit $2";
+const DUE: &str = "
+    select kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body
+    from record where due_at <= $1 order by due_at, id limit $2";
 
 const LIST: &str = "
-    select r.* from unnest($3::text[]) as s (shelf)
+    select r.kind, r.tenant, r.id, r.version, r.lane, r.band, r.since, r.due_at, r.shelf, r.listed_at,
+           r.expires_at, r.body
+    from unnest($3::text[]) as s (shelf)
     cross join lateral (
         select * from record
         where kind = $1 and tenant = $2 and shelf = s.shelf and (listed_at, id) < ($4, $5)
@@ -43,23 +54,25 @@ const LIST: &str = "
     order by r.listed_at desc, r.id desc limit $6";
 
 const COUNT: &str = "
-    select lane, shelf, count(*) as records, min(since) filter (where band is not null) as oldest
-    from record where due_at is not null and tenant = $1 and lane is not null
+    select lane, shelf, count(*) as records, min(since) as oldest
+    from record where due_at is not null and lane >= $1 and lane < $2
     group by lane, shelf order by lane, shelf";
 
-const DEPTH: &str = "select count(*) as depth from (select 1 from record where band is not null limit $1) as ready";
+/// Ordered, so that the planner goes through the index and not through the finished records.
+const DEPTH: &str = "
+    select count(*) as depth from (
+        select 1 from record where band is not null order by lane, band, since, id limit $1
+    ) as ready";
+
+const PING: &str = "
+    select current_setting('transaction_read_only')::boolean as read_only, exists (select 1 from record) as used";
 
 pub(crate) async fn ping(pool: &PgPool) -> Result<(), Error> {
-    // Refused by a server that only reads, and by a database that was not migrated.
-    let row = sqlx::query("select pg_is_in_recovery() as standby, to_regclass('record') is not null as migrated")
-        .fetch_one(pool)
-        .await?;
-    if row.try_get("standby")? {
-        return Err(Error::Protocol("the server is a standby and takes no writes".into()));
-    }
-    if !row.try_get::<bool, _>("migrated")? {
+    // Naming the table, it fails on a database that was not migrated.
+    let row = sqlx::query(PING).fetch_one(pool).await?;
+    if row.try_get("read_only")? {
         return Err(Error::Protocol(
-            "the database has no tables yet: run 'remuda store migrate'".into(),
+            "the server takes no writes: it is a standby, or set to read only".into(),
         ));
     }
     Ok(())
@@ -84,11 +97,9 @@ pub(crate) async fn load(pool: &PgPool, keys: &[Key]) -> Result<Vec<Option<Recor
 }
 
 pub(crate) async fn lanes(pool: &PgPool, prefix: &str, most: usize) -> Result<Vec<Lane>, Error> {
-    // Every text that begins with the prefix lies below the prefix with the last character there is.
-    let beyond = format!("{prefix}{}", char::MAX);
     let rows = sqlx::query(LANES)
         .bind(prefix)
-        .bind(beyond)
+        .bind(prefix_end(prefix))
         .bind(limit(most))
         .fetch_all(pool)
         .await?;
@@ -98,7 +109,7 @@ pub(crate) async fn lanes(pool: &PgPool, prefix: &str, most: usize) -> Result<Ve
 }
 
 pub(crate) async fn ready(pool: &PgPool, lanes: &[Lane], most: usize) -> Result<Vec<Record>, Error> {
-    let lanes: Vec<&str> = lanes.iter().map(Lane::as_str).collect();
+    let lanes = distinct(lanes.iter().map(Lane::as_str));
     columns::records(&sqlx::query(READY).bind(lanes).bind(limit(most)).fetch_all(pool).await?)
 }
 
@@ -121,13 +132,10 @@ pub(crate) async fn list(
     most: usize,
 ) -> Result<Vec<Record>, Error> {
     let (before, id) = after.map_or((i64::MAX, ""), |after| (after.listed_at.as_micros(), after.id.as_str()));
-    let mut shelves = shelves.to_vec();
-    shelves.sort_unstable();
-    shelves.dedup();
     let rows = sqlx::query(LIST)
         .bind(kind_code(kind))
         .bind(partition)
-        .bind(shelves)
+        .bind(distinct(shelves.iter().copied()))
         .bind(before)
         .bind(id)
         .bind(limit(most))
@@ -137,7 +145,12 @@ pub(crate) async fn list(
 }
 
 pub(crate) async fn count(pool: &PgPool, tenant: &TenantName) -> Result<Vec<Count>, Error> {
-    let rows = sqlx::query(COUNT).bind(tenant.as_str()).fetch_all(pool).await?;
+    let prefix = format!("{tenant}/");
+    let rows = sqlx::query(COUNT)
+        .bind(&prefix)
+        .bind(prefix_end(&prefix))
+        .fetch_all(pool)
+        .await?;
     let count = |row: &sqlx::postgres::PgRow| {
         let records: i64 = row.try_get("records")?;
         Ok(Count {
@@ -153,4 +166,9 @@ pub(crate) async fn count(pool: &PgPool, tenant: &TenantName) -> Result<Vec<Coun
 pub(crate) async fn depth(pool: &PgPool, most: u64) -> Result<u64, Error> {
     let row = sqlx::query(DEPTH).bind(signed(most)).fetch_one(pool).await?;
     Ok(u64::try_from(row.try_get::<i64, _>("depth")?).unwrap_or(0))
+}
+
+/// Each of `texts` once, in order.
+pub(crate) fn distinct<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    texts.collect::<BTreeSet<_>>().into_iter().collect()
 }
