@@ -2,14 +2,18 @@
 
 use std::collections::HashMap;
 
-use queue::store::{Blob, BlobKey, BlobPut, Key};
+use queue::{
+    range::prefix_end,
+    store::{Blob, BlobKey, BlobPut, Key},
+};
 use sqlx::{Error, Row, SqliteConnection, SqlitePool};
 
 use crate::columns::{self, json, kind_code, limit};
 
 const BLOBS: &str = "
-    select b.* from json_each(?1) as k
-    join blob b on b.kind = k.value ->> 0 and b.tenant = k.value ->> 1 and b.id = k.value ->> 2
+    select b.kind, b.tenant, b.id, b.name, b.body
+    from json_each(?1) as k
+    cross join blob b on b.kind = k.value ->> 0 and b.tenant = k.value ->> 1 and b.id = k.value ->> 2
         and b.name = k.value ->> 3";
 
 const ONE: &str = "select body from blob where kind = ?1 and tenant = ?2 and id = ?3 and name = ?4";
@@ -68,7 +72,7 @@ pub(crate) async fn names(
         .bind(owner.partition.as_str())
         .bind(owner.id.as_str())
         .bind(prefix)
-        .bind(format!("{prefix}{}", char::MAX))
+        .bind(prefix_end(prefix))
         .bind(after.unwrap_or(""))
         .bind(limit(most))
         .fetch_all(pool)

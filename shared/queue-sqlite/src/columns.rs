@@ -47,23 +47,28 @@ pub(crate) fn key(row: &SqliteRow) -> Result<Key, Error> {
 }
 
 pub(crate) fn record(row: &SqliteRow) -> Result<Record, Error> {
-    let version: i64 = row.try_get("version")?;
-    let (band, since): (Option<i64>, Option<i64>) = (row.try_get("band")?, row.try_get("since")?);
-    let rank = band.zip(since).map(|(band, since)| Rank {
-        band: u8::try_from(band).unwrap_or(u8::MAX),
-        since: Timestamp::from_micros(since),
-    });
+    let band: Option<u8> = row.try_get::<Option<i64>, _>("band")?.map(unsigned).transpose()?;
+    let since = row.try_get::<Option<i64>, _>("since")?.map(Timestamp::from_micros);
     Ok(Record {
         key: key(row)?,
-        version: Version(u64::try_from(version).unwrap_or(0)),
+        version: version(row)?,
         lane: row.try_get::<Option<String>, _>("lane")?.map(Lane::from_stored),
-        rank,
+        rank: band.zip(since).map(|(band, since)| Rank { band, since }),
         due_at: row.try_get::<Option<i64>, _>("due_at")?.map(Timestamp::from_micros),
         shelf: row.try_get("shelf")?,
         listed_at: Timestamp::from_micros(row.try_get("listed_at")?),
         expires_at: row.try_get::<Option<i64>, _>("expires_at")?.map(Timestamp::from_micros),
         body: row.try_get("body")?,
     })
+}
+
+pub(crate) fn version(row: &SqliteRow) -> Result<Version, Error> {
+    Ok(Version(unsigned(row.try_get("version")?)?))
+}
+
+/// A number that was stored as a signed one.
+fn unsigned<U: TryFrom<i64, Error: std::error::Error + Send + Sync + 'static>>(stored: i64) -> Result<U, Error> {
+    U::try_from(stored).map_err(|error| Error::Decode(error.into()))
 }
 
 pub(crate) fn records(rows: &[SqliteRow]) -> Result<Vec<Record>, Error> {

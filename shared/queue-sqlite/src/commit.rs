@@ -2,7 +2,7 @@
 
 use domain::Timestamp;
 use queue::store::{Change, Committed, Key, Lane, Record, Version, Write};
-use sqlx::{Error, Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+use sqlx::{Error, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
 use crate::{
     blobs,
@@ -28,7 +28,7 @@ const DELETE_BLOBS: &str = "delete from blob where kind = ?1 and tenant = ?2 and
 
 const EXPIRED: &str = "
     select kind, tenant, id from record
-    where expires_at is not null and expires_at <= ?1 order by expires_at limit ?2";
+    where expires_at <= ?1 order by expires_at limit ?2";
 
 /// Does all of `change` or none of it.
 pub(crate) async fn write_change(connection: &mut SqliteConnection, change: &Change) -> Result<Committed, Error> {
@@ -92,10 +92,7 @@ async fn version(connection: &mut SqliteConnection, key: &Key) -> Result<Version
         .bind(key.id.as_str())
         .fetch_optional(connection)
         .await?;
-    let version = found.map(|row| row.try_get::<i64, _>("version")).transpose()?;
-    Ok(Version(
-        version.and_then(|version| u64::try_from(version).ok()).unwrap_or(0),
-    ))
+    found.as_ref().map_or(Ok(Version::ABSENT), columns::version)
 }
 
 async fn delete(connection: &mut SqliteConnection, key: &Key) -> Result<(), Error> {

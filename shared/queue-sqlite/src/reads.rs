@@ -3,14 +3,19 @@
 use std::collections::HashMap;
 
 use domain::{TenantName, Timestamp};
-use queue::store::{Count, Key, Kind, Lane, Position, Record};
+use queue::{
+    range::prefix_end,
+    store::{Count, Key, Kind, Lane, Position, Record},
+};
 use sqlx::{Error, Row, SqlitePool, sqlite::SqliteRow};
 
 use crate::columns::{self, keys_json, kind_code, limit, signed, texts_json};
 
 const LOAD: &str = "
-    select r.* from json_each(?1) as k
-    join record r on r.kind = k.value ->> 0 and r.tenant = k.value ->> 1 and r.id = k.value ->> 2";
+    select r.kind, r.tenant, r.id, r.version, r.lane, r.band, r.since, r.due_at, r.shelf, r.listed_at,
+           r.expires_at, r.body
+    from json_each(?1) as k
+    cross join record r on r.kind = k.value ->> 0 and r.tenant = k.value ->> 1 and r.id = k.value ->> 2";
 
 /// A loose index scan: one probe for each lane, however many records it holds.
 const LANES: &str = "
@@ -27,18 +32,24 @@ const LANES: &str = "
     select lane from found where lane is not null limit ?3";
 
 pub(crate) const READY: &str = "
-    select r.* from json_each(?1) as l
-    join record r on r.rowid in (
+    select r.kind, r.tenant, r.id, r.version, r.lane, r.band, r.since, r.due_at, r.shelf, r.listed_at,
+           r.expires_at, r.body
+    from json_each(?1) as l
+    cross join record r on r.rowid in (
         select h.rowid from record h
         where h.lane = l.value and h.band is not null order by h.band, h.since, h.id limit ?2
     )
     order by r.band, r.since, r.id limit ?2";
 
-const DUE: &str = "select * from record where due_at is not null and due_at <= ?1 order by due_at limit ?2";
+const DUE: &str = "
+    select kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body
+    from record where due_at <= ?1 order by due_at, id limit ?2";
 
 const LIST: &str = "
-    select r.* from json_each(?3) as s
-    join record r on r.rowid in (
+    select r.kind, r.tenant, r.id, r.version, r.lane, r.band, r.since, r.due_at, r.shelf, r.listed_at,
+           r.expires_at, r.body
+    from json_each(?3) as s
+    cross join record r on r.rowid in (
         select h.rowid from record h
         where h.kind = ?1 and h.tenant = ?2 and h.shelf = s.value and (h.listed_at, h.id) < (?4, ?5)
         order by h.listed_at desc, h.id desc limit ?6
@@ -46,8 +57,8 @@ const LIST: &str = "
     order by r.listed_at desc, r.id desc limit ?6";
 
 const COUNT: &str = "
-    select lane, shelf, count(*) as records, min(since) filter (where band is not null) as oldest
-    from record where due_at is not null and tenant = ?1 and lane is not null
+    select lane, shelf, count(*) as records, min(since) as oldest
+    from record where due_at is not null and lane >= ?1 and lane < ?2
     group by lane, shelf order by lane, shelf";
 
 const DEPTH: &str = "select count(*) as depth from (select 1 from record where band is not null limit ?1)";
@@ -65,11 +76,9 @@ pub(crate) async fn load(pool: &SqlitePool, keys: &[Key]) -> Result<Vec<Option<R
 }
 
 pub(crate) async fn lanes(pool: &SqlitePool, prefix: &str, most: usize) -> Result<Vec<Lane>, Error> {
-    // Every text that begins with the prefix lies below the prefix with the last character there is.
-    let beyond = format!("{prefix}{}", char::MAX);
     let rows = sqlx::query(LANES)
         .bind(prefix)
-        .bind(beyond)
+        .bind(prefix_end(prefix))
         .bind(limit(most))
         .fetch_all(pool)
         .await?;
@@ -131,7 +140,12 @@ pub(crate) async fn list(
 }
 
 pub(crate) async fn count(pool: &SqlitePool, tenant: &TenantName) -> Result<Vec<Count>, Error> {
-    let rows = sqlx::query(COUNT).bind(tenant.as_str()).fetch_all(pool).await?;
+    let prefix = format!("{tenant}/");
+    let rows = sqlx::query(COUNT)
+        .bind(&prefix)
+        .bind(prefix_end(&prefix))
+        .fetch_all(pool)
+        .await?;
     let count = |row: &SqliteRow| {
         let records: i64 = row.try_get("records")?;
         Ok(Count {

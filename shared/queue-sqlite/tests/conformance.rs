@@ -5,7 +5,9 @@ use queue_sqlite::SqliteStore;
 
 async fn in_a_file() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(folder.path().join("queue.db").to_str().unwrap()).await.unwrap();
+    let store = SqliteStore::open(folder.path().join("queue.db").to_str().unwrap())
+        .await
+        .unwrap();
     store.migrate().await.unwrap();
     Fixture::guarded(store, folder)
 }
