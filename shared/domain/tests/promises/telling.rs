@@ -2,10 +2,10 @@
 
 use domain::{
     Event,
-    job::{Actor, Progress, StateName},
+    job::{Actor, Fence, Progress, StateName},
 };
 
-use crate::story::{LEASE, Story, client, failed, robot, succeeded};
+use crate::story::{LEASE, Story, client, failed, robot, succeeded, token};
 
 fn progress(percent: u8) -> Progress {
     Progress {
@@ -95,4 +95,36 @@ fn the_note_of_whoever_settles_it_takes_the_place_of_none() {
         (story.job.note.as_deref(), story.job.settled),
         (Some("known"), Some(settlement))
     );
+}
+
+#[test]
+fn an_attempt_writes_logs_and_checkpoints_until_it_is_reported_overtaken_or_the_job_has_ended() {
+    let mut story = Story::of_attempts(3);
+    let first = story.claim();
+    assert!(story.job.takes_notes_of(&first), "leased");
+    story.renew(&first).expect("held");
+    assert!(story.job.takes_notes_of(&first), "running");
+    let guess = Fence {
+        token: token("guess"),
+        ..first.clone()
+    };
+    assert!(!story.job.takes_notes_of(&guess), "a wrong token");
+    story.time_out();
+    assert!(story.job.takes_notes_of(&first), "lost, but nobody has overtaken it");
+
+    let second = story.start();
+    assert!(!story.job.takes_notes_of(&first), "overtaken");
+    story.finish(&second, failed()).expect("held");
+    assert!(!story.job.takes_notes_of(&second), "reported");
+
+    story.time_out();
+    let third = story.start();
+    assert!(
+        story.job.takes_notes_of(&third),
+        "that an earlier attempt was reported is nothing to this one"
+    );
+    story.time_out();
+    assert_eq!(story.stands().0, StateName::Failed);
+    assert!(!story.job.takes_notes_of(&third), "the job has ended");
+    assert!(!Story::of_attempts(1).job.takes_notes_of(&third), "nobody has it");
 }

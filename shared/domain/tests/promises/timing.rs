@@ -50,11 +50,11 @@ fn a_late_sweep_does_not_cost_a_job_its_place() {
 }
 
 #[test]
-fn a_time_in_the_past_means_now() {
-    let past = Timestamp::from_millis(0);
-    let story = scheduled(spec(), past);
-    assert_eq!(story.stands().0, StateName::Ready);
-    assert_eq!(story.job.queued_at, at(0));
+fn a_time_that_is_not_ahead_means_now() {
+    for run_at in [Timestamp::from_millis(0), at(0)] {
+        let story = scheduled(spec(), run_at);
+        assert_eq!((story.stands().0, story.job.queued_at), (StateName::Ready, at(0)));
+    }
 }
 
 #[test]
