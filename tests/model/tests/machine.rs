@@ -1,0 +1,33 @@
+//! Random steps beside each store and the model: the same answers, the same to be seen, and nothing broken, after each.
+
+use model_tests::{
+    machine::Beside,
+    stores::{Memory, Postgres, Sqlite},
+};
+use proptest::test_runner::Config;
+use proptest_state_machine::prop_state_machine;
+
+prop_state_machine! {
+    #![proptest_config(Config { cases: 48, ..Config::default() })]
+
+    #[test]
+    fn memory_agrees_with_the_model(sequential 1..120 => Beside<Memory>);
+}
+
+prop_state_machine! {
+    #![proptest_config(Config { cases: 6, ..Config::default() })]
+
+    #[test]
+    fn sqlite_agrees_with_the_model(sequential 1..120 => Beside<Sqlite>);
+}
+
+mod heavy {
+    use super::*;
+
+    prop_state_machine! {
+        #![proptest_config(Config { cases: 3, ..Config::default() })]
+
+        #[test]
+        fn postgres_agrees_with_the_model(sequential 1..120 => Beside<Postgres>);
+    }
+}
