@@ -156,7 +156,11 @@ impl Engine {
         let mut last_item = None;
         let mut at = after;
         // Every job on the shelves of a state is in it.
-        let picks = !JobFilter { state: None, ..filter.clone() }.is_empty();
+        let picks = !JobFilter {
+            state: None,
+            ..filter.clone()
+        }
+        .is_empty();
         for _ in 0..SCAN_MAX / SCAN_PAGE {
             let wanted = if picks { SCAN_PAGE } else { limit + 1 };
             let records = self

@@ -184,10 +184,18 @@ impl Engine {
         let known = self.look_up(tenant, drafts, again).await?;
         let mut touched: HashSet<Key> = HashSet::new();
         let (mut changes, mut writers) = (Vec::new(), Vec::new());
-        for (place, draft) in drafts.iter_mut().enumerate().filter(|(_, draft)| draft.outcome.is_none()) {
+        for (place, draft) in drafts
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, draft)| draft.outcome.is_none())
+        {
             let keys = draft.keys();
             let waits = keys.iter().any(|key| touched.contains(key));
-            let decision = if waits { None } else { Some(known.decide(draft, by, now)) };
+            let decision = if waits {
+                None
+            } else {
+                Some(known.decide(draft, by, now))
+            };
             if let Some(Decision::Settled(outcome)) = decision {
                 draft.outcome = Some(outcome);
                 continue;

@@ -3,15 +3,20 @@
 //! A robot's record reserves a slot before a job is leased, and gives it back only when the job can no longer be leased
 //! on the strength of it. So a robot never holds more than it may, however many syncs and dispatches race.
 
+mod desk;
+mod messages;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use domain::{
-    Event, Job, JobId, LeaseToken, Queue, QueueName, Robot, RobotId, TenantName, Timestamp,
-    job::{CANCEL_GRACE, Fence, Progress, State},
+    Event, Job, JobId, Queue, QueueName, Robot, RobotId, TenantName, Timestamp,
+    job::{Fence, State},
     plan::plan,
-    robot::{Mode, Reservation, Turn},
+    robot::{Reservation, Turn},
 };
 
+use self::desk::{Desk, settle};
+pub use self::messages::{Assignment, LeaseAnswer, LeaseStatus, Listed, SyncAnswer, SyncRequest};
 use crate::{
     codec::{self, Stored, job_key, queue_key},
     engine::{Engine, Refusal, TRIES_MAX, too_busy},
@@ -27,104 +32,6 @@ const OFFERED_PER_SLOT: usize = 2;
 
 /// When a robot that was given jobs is expected back, to say that it began them.
 const BEGIN_SYNC: Duration = Duration::from_millis(100);
-
-/// What a robot says in a sync.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SyncRequest {
-    /// Its session.
-    pub epoch: u64,
-    /// The number of this sync within the session.
-    pub seq: u64,
-    /// What it says of itself.
-    pub mode: Mode,
-    /// How many more jobs it could take.
-    pub free_slots: u32,
-    /// What it works on.
-    pub running: Vec<Listed>,
-}
-
-/// A job that a robot says it works on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Listed {
-    /// The job.
-    pub job: JobId,
-    /// The lease it works under.
-    pub fence: Fence,
-    /// How far it is, if it says.
-    pub progress: Option<Progress>,
-}
-
-/// What a robot is told.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SyncAnswer {
-    /// The server's time.
-    pub server_time: Timestamp,
-    /// When to sync next.
-    pub next_sync: Duration,
-    /// What became of each job it listed, in their order.
-    pub leases: Vec<LeaseAnswer>,
-    /// The jobs it is given.
-    pub assign: Vec<Assignment>,
-    /// Whether it is to take nothing new.
-    pub drain: bool,
-}
-
-/// What became of a lease.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeaseAnswer {
-    /// The job.
-    pub job: JobId,
-    /// The attempt.
-    pub attempt: u32,
-    /// What became of it.
-    pub status: LeaseStatus,
-    /// How long the lease is from now on; `None` when it is lost.
-    pub ttl: Option<Duration>,
-    /// How long the robot has to stop; `None` unless it is to.
-    pub grace: Option<Duration>,
-}
-
-/// What became of a lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeaseStatus {
-    /// The robot has it on.
-    Renewed,
-    /// It is over: the robot must stop.
-    Lost,
-    /// The robot has it, and is asked to stop.
-    Cancel,
-}
-
-/// A job that a robot is given.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Assignment {
-    /// The job.
-    pub job: Job,
-    /// The attempt.
-    pub attempt: u32,
-    /// What to show with each report.
-    pub token: LeaseToken,
-    /// How long the lease is from now on.
-    pub lease_ttl: Duration,
-    /// The payload as compact JSON; `None` is `null`.
-    pub payload: Option<String>,
-    /// What earlier attempts kept, as JSON, by name.
-    pub checkpoints: BTreeMap<String, String>,
-}
-
-/// What a sync works on.
-struct Desk {
-    now: Timestamp,
-    robot: Stored<Robot>,
-    queues: BTreeMap<QueueName, Queue>,
-    jobs: BTreeMap<JobId, Stored<Job>>,
-    /// The jobs that this sync changed.
-    changed: Vec<JobId>,
-    /// The jobs whose version has to move on, so that a claim that is under way fails.
-    fenced: Vec<JobId>,
-    leases: Vec<LeaseAnswer>,
-    given: Vec<Reservation>,
-}
 
 impl Engine {
     /// Answers a sync. The same one again gets the same jobs again.
@@ -396,166 +303,6 @@ impl Engine {
         }
         Ok(assign)
     }
-}
-
-impl Desk {
-    /// Renews what the robot says it works on.
-    fn renew(&mut self, request: &SyncRequest) {
-        for listed in &request.running {
-            let answer = self.renew_one(listed);
-            self.leases.push(answer);
-        }
-    }
-
-    fn renew_one(&mut self, listed: &Listed) -> LeaseAnswer {
-        let (job, attempt) = (listed.job, listed.fence.attempt);
-        let lost = LeaseAnswer {
-            job,
-            attempt,
-            status: LeaseStatus::Lost,
-            ttl: None,
-            grace: None,
-        };
-        let Some(stored) = self.jobs.get(&job) else { return lost };
-        if stored
-            .value
-            .state
-            .hold()
-            .is_none_or(|hold| hold.robot != self.robot.value.id)
-        {
-            return lost;
-        }
-        let event = Event::Renew {
-            fence: listed.fence.clone(),
-            lease: lease_of(&self.queues, &stored.value.spec.queue),
-            progress: listed.progress.clone(),
-        };
-        let Ok(renewed) = stored.value.apply(&event, self.now) else {
-            return lost;
-        };
-        let cancelling = renewed.cancel_requested_at.is_some();
-        let answer = LeaseAnswer {
-            status: if cancelling {
-                LeaseStatus::Cancel
-            } else {
-                LeaseStatus::Renewed
-            },
-            ttl: Some(lease_left(&renewed, self.now)),
-            grace: cancelling.then_some(CANCEL_GRACE),
-            ..lost
-        };
-        if renewed != stored.value {
-            let next = stored.with(renewed);
-            self.jobs.insert(job, next);
-            self.mark_changed(job);
-        }
-        answer
-    }
-
-    /// Takes down what the robot says of itself.
-    fn hear(&mut self, request: &SyncRequest) {
-        let robot = &mut self.robot.value;
-        robot.seq = Some(request.seq);
-        robot.mode = request.mode;
-        robot.free_slots = request.free_slots;
-        robot.seen_at = Some(self.now);
-    }
-
-    /// Gives back the slots of jobs that the robot holds no more, and takes one for each that it holds.
-    fn reconcile(&mut self) {
-        let holds = std::mem::take(&mut self.robot.value.holds);
-        for hold in holds {
-            match self.jobs.get(&hold.job).map(|job| &job.value) {
-                Some(job) if job.state.hold().is_some_and(|now| now.is(&fence_of(&hold))) => {
-                    self.robot.value.holds.push(hold);
-                }
-                _ => self.fence(&hold),
-            }
-        }
-    }
-
-    /// Sees to it that the first answer to this sync, which may still be on its way, gives no more than this one does.
-    fn settle_claims(&mut self) {
-        for hold in self.robot.value.answered.clone() {
-            self.fence(&hold);
-        }
-    }
-
-    /// Lets a claim fail that reserved this slot and may still be on its way to the job.
-    fn fence(&mut self, hold: &Reservation) {
-        let under_way = |job: &Job| job.attempts.given < hold.attempt && !job.state.name().is_terminal();
-        if self.jobs.get(&hold.job).is_some_and(|job| under_way(&job.value)) && !self.fenced.contains(&hold.job) {
-            self.fenced.push(hold.job);
-        }
-    }
-
-    /// Gives the robot what a dispatch reserved for it, as far as it has room and the queue is open; the rest goes back.
-    fn hand_over(&mut self) {
-        let takes_jobs = self.robot.value.takes_jobs();
-        let mut room = if takes_jobs { self.robot.value.free_slots } else { 0 };
-        let holds = std::mem::take(&mut self.robot.value.holds);
-        for mut hold in holds {
-            let begun = self
-                .jobs
-                .get(&hold.job)
-                .is_some_and(|job| matches!(job.value.state, State::Running { .. }));
-            if hold.handed_over || begun {
-                hold.handed_over = true;
-                self.robot.value.holds.push(hold);
-                continue;
-            }
-            let Some(job) = self.jobs.get(&hold.job) else { continue };
-            let fence = fence_of(&hold);
-            let paused = self.queues.get(&job.value.spec.queue).is_some_and(|queue| queue.paused);
-            let taken = room > 0 && !paused;
-            let event = if taken {
-                Event::HandOver {
-                    fence,
-                    lease: lease_of(&self.queues, &job.value.spec.queue),
-                }
-            } else {
-                Event::Release { fence }
-            };
-            let Ok(next) = job.value.apply(&event, self.now) else {
-                continue;
-            };
-            let next = job.with(next);
-            self.jobs.insert(hold.job, next);
-            self.mark_changed(hold.job);
-            if taken {
-                room -= 1;
-                hold.handed_over = true;
-                self.given.push(hold.clone());
-                self.robot.value.holds.push(hold);
-            }
-        }
-        // What is handed over now takes of the slots the robot reported.
-        self.robot.value.free_slots = room;
-    }
-
-    fn settle_robot(&mut self, claimed: &[Stored<Job>]) {
-        settle(&mut self.robot.value, &self.given, claimed);
-    }
-
-    fn mark_changed(&mut self, job: JobId) {
-        if !self.changed.contains(&job) {
-            self.changed.push(job);
-        }
-    }
-}
-
-/// Notes on the robot's record what this sync answers with.
-fn settle(robot: &mut Robot, given: &[Reservation], claimed: &[Stored<Job>]) {
-    robot.answered = given.to_vec();
-    for hold in &mut robot.holds {
-        if claimed.iter().any(|job| job.value.id == hold.job) && !hold.handed_over {
-            hold.handed_over = true;
-            robot.answered.push(hold.clone());
-        }
-    }
-    robot.free_slots = robot
-        .free_slots
-        .saturating_sub(u32::try_from(claimed.len()).unwrap_or(u32::MAX));
 }
 
 fn fence_of(hold: &Reservation) -> Fence {
