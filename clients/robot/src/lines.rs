@@ -51,7 +51,7 @@ pub(crate) enum Told {
     /// `::remuda error business NO_IBAN the customer has no IBAN`
     Error(JobError),
     /// `::remuda retry-after 60`
-    RetryAfterSeconds(u64),
+    RetryAfterSeconds(u32),
 }
 
 /// What the line tells the robot: nothing, if it is ordinary output; an error if it means to, but cannot be understood.

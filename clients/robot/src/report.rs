@@ -36,7 +36,7 @@ pub(crate) enum Stop {
 pub(crate) struct Said {
     pub(crate) result: Option<Result<Box<RawValue>, String>>,
     pub(crate) error: Option<JobError>,
-    pub(crate) retry_after_seconds: Option<u64>,
+    pub(crate) retry_after_seconds: Option<u32>,
     pub(crate) last_error_line: String,
 }
 

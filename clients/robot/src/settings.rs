@@ -18,7 +18,11 @@ const REGISTRATION_KEY_VARIABLE: &str = "REMUDA_REGISTRATION_KEY";
 /// The name under which a command takes every workflow that has none of its own.
 const EVERY_WORKFLOW: &str = "*";
 
-const MAX_JOBS_MAX: i64 = 1000;
+/// The server's bounds.
+const MAX_JOBS_MAX: i64 = 100;
+const QUEUES_MAX: usize = 20;
+const CAPABILITIES_MAX: usize = 100;
+const WORD_CHARS_MAX: usize = 100;
 const GRACE_SECONDS_MAX: i64 = 3600;
 const GRACE_SECONDS_DEFAULT: i64 = 30;
 const LABELS_MAX: usize = 20;
@@ -188,6 +192,38 @@ impl Settings {
     }
 
     fn check(&self, reader: &mut Reader) {
+        self.check_server(reader);
+        if !is_plain(&self.name, TEXT_CHARS_MAX) && !self.name.is_empty() {
+            reader.mistake(format!(
+                "`name` is 1–{TEXT_CHARS_MAX} characters, none of them control characters"
+            ));
+        }
+        if self.queues.is_empty() || self.queues.len() > QUEUES_MAX {
+            reader.mistake(format!(
+                "`queues` names 1–{QUEUES_MAX} queues; left out, it is [\"default\"]"
+            ));
+        }
+        for queue in self.queues.iter().filter(|queue| !is_slug(queue)) {
+            reader.mistake(format!("`queues` holds {queue:?}: {SLUG_RULE}"));
+        }
+        if self.capabilities.len() > CAPABILITIES_MAX {
+            reader.mistake(format!(
+                "`capabilities` has {} entries: at most {CAPABILITIES_MAX} are taken",
+                self.capabilities.len()
+            ));
+        }
+        let words = self.capabilities.iter().map(|word| ("capabilities", word));
+        for (setting, word) in words.chain(self.environment.iter().map(|word| ("environment", word))) {
+            if !is_plain(word, WORD_CHARS_MAX) {
+                reader.mistake(format!(
+                    "`{setting}` holds {word:?}: it is 1–{WORD_CHARS_MAX} characters, none of them control characters"
+                ));
+            }
+        }
+        self.check_labels(reader);
+    }
+
+    fn check_server(&self, reader: &mut Reader) {
         if !self.url.is_empty()
             && let Err(error) = remuda_client::Client::new(&self.url, None)
         {
@@ -198,22 +234,9 @@ impl Settings {
         {
             reader.mistake("`registration_key` holds characters that no key has: paste it again".to_owned());
         }
-        if self.name.chars().count() > TEXT_CHARS_MAX || self.name.chars().any(char::is_control) {
-            reader.mistake(format!(
-                "`name` is 1–{TEXT_CHARS_MAX} characters, none of them control characters"
-            ));
-        }
-        if self.queues.is_empty() {
-            reader.mistake("`queues` is empty: name a queue to serve, or leave it out for \"default\"".to_owned());
-        }
-        for (setting, names) in [("queues", &self.queues), ("capabilities", &self.capabilities)] {
-            for name in names.iter().filter(|name| !is_slug(name)) {
-                reader.mistake(format!("`{setting}` holds {name:?}: {SLUG_RULE}"));
-            }
-        }
-        if let Some(environment) = self.environment.as_deref().filter(|name| !is_slug(name)) {
-            reader.mistake(format!("`environment` is {environment:?}: {SLUG_RULE}"));
-        }
+    }
+
+    fn check_labels(&self, reader: &mut Reader) {
         if self.labels.len() > LABELS_MAX {
             reader.mistake(format!(
                 "`labels` has {} entries: at most {LABELS_MAX} are taken",
@@ -224,14 +247,21 @@ impl Settings {
             if !is_slug(name) {
                 reader.mistake(format!("`labels` holds the name {name:?}: {SLUG_RULE}"));
             }
-            if value.chars().count() > TEXT_CHARS_MAX {
-                reader.mistake(format!("the label {name:?} is longer than {TEXT_CHARS_MAX} characters"));
+            if !value.is_empty() && !is_plain(value, TEXT_CHARS_MAX) {
+                reader.mistake(format!(
+                    "the label {name:?} is at most {TEXT_CHARS_MAX} characters, none of them control characters"
+                ));
             }
         }
     }
 }
 
 const SLUG_RULE: &str = "a name has 1–63 characters, a–z, 0–9, `.`, `_` and `-`, and begins with a letter or a digit";
+
+/// Whether the text has 1 to so many characters, none of them control characters.
+fn is_plain(text: &str, chars_max: usize) -> bool {
+    !text.is_empty() && text.chars().count() <= chars_max && !text.chars().any(char::is_control)
+}
 
 fn is_slug(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();

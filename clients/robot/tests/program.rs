@@ -30,7 +30,11 @@ fn signal(robot: &Child, signal: Signal) {
 }
 
 async fn exit_code(robot: Child) -> (Option<i32>, String) {
-    let output = robot.wait_with_output().await.unwrap();
+    const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
+    let output = tokio::time::timeout(PATIENCE, robot.wait_with_output())
+        .await
+        .expect("the robot ends")
+        .unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 

@@ -50,7 +50,7 @@ fn every_mistake_is_told_at_once() {
     )
     .unwrap_err();
     let expected = [
-        "`max_jobs` must be a whole number from 1 to 1000, not 0",
+        "`max_jobs` must be a whole number from 1 to 100, not 0",
         "`state_folder` is missing: a folder for this robot alone, like \"/var/lib/remuda-robot\"",
         "`name` is missing: what people call this robot",
         "`capabilities` must be a list of texts, like [\"a\", \"b\"], not a value of type string",

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use remuda_robot::{Ended, Overrides, RunError, Settings, Shutdown, ShutdownHandle, run};
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::{REGISTRATION_KEY, Server};
@@ -87,21 +88,22 @@ impl Fixture {
                 .unwrap()
                 .success()
         );
-        LifeLine {
-            reading: tokio::task::spawn_blocking(move || read_to_end(&path)),
-        }
+        let (sender, text) = oneshot::channel();
+        // A thread that nobody waits for: a process that holds the pipe for ever fails the test and does not hang it.
+        std::thread::spawn(move || sender.send(read_to_end(&path)));
+        LifeLine { text }
     }
 }
 
 /// The reading end of a pipe that processes hold open.
 pub struct LifeLine {
-    reading: JoinHandle<String>,
+    text: oneshot::Receiver<String>,
 }
 
 impl LifeLine {
     /// Waits until nobody holds it any more, and gives what was written to it.
     pub async fn end(self) -> String {
-        tokio::time::timeout(super::PATIENCE, self.reading)
+        tokio::time::timeout(super::PATIENCE, self.text)
             .await
             .expect("the processes end")
             .unwrap()
