@@ -24,7 +24,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::Global;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::output::{Output, tell};
 use stage::Stage;
 
@@ -65,11 +65,14 @@ async fn perform(demo: &Demo, output: Output) -> Result<(), Failure> {
         played = stage.play(demo, output) => played,
         told = told_to_end() => Err(told),
     };
+    let played = played.map_err(|failure| stage.explain(failure));
+    // The summary takes the place of the view.
+    stage.close_view();
     let shown = played.and_then(|summary| report::show(&summary, output));
-    let failed = shown.as_ref().is_err_and(|failure| failure.exit() == Exit::Refused);
-    let kept = stage.clear_away(demo.keep || failed).await;
+    let broken = shown.as_ref().is_err_and(is_worth_a_look);
+    let kept = stage.clear_away(demo.keep || broken).await;
     match (shown, kept) {
-        (Err(failure), Some(path)) if failed => Err(Failure::unsuccessful(format!(
+        (Err(failure), Some(path)) if broken => Err(Failure::unsuccessful(format!(
             "{failure}\n  the logs are kept in {}",
             path.display()
         ))),
@@ -79,6 +82,11 @@ async fn perform(demo: &Demo, output: Output) -> Result<(), Failure> {
         }
         (shown, None) => shown,
     }
+}
+
+/// Whether something went wrong that the logs may explain: neither ctrl-c nor a reader that stops early.
+fn is_worth_a_look(failure: &Failure) -> bool {
+    !matches!(failure, Failure::Interrupted(_) | Failure::Output(_))
 }
 
 /// Waits until somebody ends the demo.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -57,6 +58,15 @@ pub(super) fn log_file(path: &Path) -> Result<File, Failure> {
             task: "write a log",
             source,
         })
+}
+
+/// How a process ended, in words.
+pub(super) fn told(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("with exit code {code}"),
+        (None, Some(signal)) => format!("by signal {signal}"),
+        (None, None) => "somehow".to_owned(),
+    }
 }
 
 impl Child {

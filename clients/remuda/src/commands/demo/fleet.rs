@@ -1,8 +1,7 @@
 //! The six robots: real processes of the robot agent, each with what it can do.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use remuda_client::{CallError, Client, Retry};
 use serde::Serialize;
 
 use super::audit::{Rule, Violation};
-use super::child::{Child, log_file, this_program};
+use super::child::{Child, log_file, this_program, told};
 use super::figures::RobotRow;
 use super::folder::Folder;
 use super::guard::Guard;
@@ -177,7 +176,7 @@ impl Fleet {
         self.robots.iter_mut().find_map(|robot| {
             let status = robot.child.as_mut()?.ended()?;
             robot.child = None;
-            Some(format!("{} ended by itself, {}", robot.post.name, how(status)))
+            Some(format!("{} ended by itself, {}", robot.post.name, told(status)))
         })
     }
 
@@ -193,7 +192,7 @@ impl Fleet {
         for (name, stopped) in stopping {
             let what = match stopped.await {
                 Ok(Some(status)) if status.success() => continue,
-                Ok(Some(status)) => format!("{name} was told to end, and ended {}", how(status)),
+                Ok(Some(status)) => format!("{name} was told to end, and ended {}", told(status)),
                 _ => format!("{name} was told to end, and had to be killed"),
             };
             violations.push(Violation::of_run(Rule::ProcessEnds, what));
@@ -312,12 +311,4 @@ fn start_agent(
         command.env("REMUDA_REGISTRATION_KEY", key);
     }
     Child::start(&mut command, guard)
-}
-
-fn how(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("with exit code {code}"),
-        (None, Some(signal)) => format!("by signal {signal}"),
-        (None, None) => "somehow".to_owned(),
-    }
 }

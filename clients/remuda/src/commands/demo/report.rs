@@ -50,8 +50,8 @@ pub(super) fn show(summary: &Summary, output: Output) -> Result<(), Failure> {
     match summary.violations.len() {
         0 => Ok(()),
         broken => Err(Failure::unsuccessful(format!(
-            "{} of what was promised",
-            counted(broken as u64, "violation")
+            "promises were broken {}",
+            counted(broken as u64, "time")
         ))),
     }
 }
@@ -141,7 +141,11 @@ fn promises(violations: &[Violation], style: Style) -> String {
                 .count();
             match broken {
                 0 => format!("{}  {promise}", paint(style, "held  ", Look::Good)),
-                _ => format!("{}  {promise}: {broken} times", paint(style, "BROKEN", Look::Bad)),
+                _ => format!(
+                    "{}  {promise}: {}",
+                    paint(style, "BROKEN", Look::Bad),
+                    counted(broken as u64, "time")
+                ),
             }
         })
         .collect();
@@ -161,7 +165,7 @@ fn totals(summary: &Summary) -> String {
     let cancelled: usize = summary.cancelled.values().sum();
     format!(
         "{} accepted: {} succeeded, {} failed ({}), {} timed out, {cancelled} cancelled ({}); lost {}, duplicated {}\n\
-         {} lost with their robots and tried again or ended by their rules; {} may have done their work before\n\
+         {} lost with their robots; {} did their work a second time because of it\n\
          {:.1} seconds on {}, tenant {}; --seed {} makes the same choices again",
         counted(summary.accepted as u64, "job"),
         summary.succeeded,
@@ -172,7 +176,7 @@ fn totals(summary: &Summary) -> String {
         summary.lost,
         summary.duplicated,
         counted(summary.attempts_lost as u64, "attempt"),
-        summary.done_again_after_loss,
+        counted(summary.done_again_after_loss as u64, "job"),
         summary.seconds,
         summary.store,
         summary.tenant,
@@ -235,7 +239,7 @@ mod tests {
             Style::PLAIN,
         );
         assert!(
-            text.contains("BROKEN  every accepted job is there and has ended: 1 times"),
+            text.contains("BROKEN  every accepted job is there and has ended: 1 time"),
             "{text}"
         );
         assert!(text.contains("j-1 is still running"), "{text}");

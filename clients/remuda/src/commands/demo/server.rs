@@ -11,7 +11,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::ChildStdout;
 
-use super::child::{Child, log_file, this_program};
+use super::child::{Child, log_file, this_program, told};
 use super::folder::Folder;
 use super::guard::Guard;
 use super::workload::QUEUE;
@@ -79,8 +79,8 @@ impl Server {
     }
 
     /// How it ended, if it has.
-    pub(super) fn ended(&mut self) -> Option<std::process::ExitStatus> {
-        self.child.ended()
+    pub(super) fn ended(&mut self) -> Option<String> {
+        self.child.ended().map(told)
     }
 
     /// Ends it politely; `false` when it had to be killed or ended badly.

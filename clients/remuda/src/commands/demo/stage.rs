@@ -72,7 +72,7 @@ impl Stage {
         let fleet = Fleet::start(&self.folder, server, &tenancy, &self.guard)?;
         let fleet = self.fleet.insert(fleet);
         view.event("started six robots");
-        let watch = Watch::new((&tenancy.admin, server, fleet), (&self.folder, view), &accepted, seed);
+        let watch = Watch::new((&tenancy.admin, fleet), (&self.folder, view), &accepted, seed);
         let watched = watch.until(begun + RUN_MAX).await?;
         let seconds = begun.elapsed().as_secs_f64();
         violations.extend(fleet.stop().await);
@@ -106,11 +106,25 @@ impl Stage {
         Ok(Summary::of(&evidence, violations, frame))
     }
 
-    /// Ends what is left and removes the folder, or says where it is kept.
-    pub(super) async fn clear_away(mut self, keep: bool) -> Option<PathBuf> {
+    /// The failure, or what it came from: a server that is not there any more.
+    pub(super) fn explain(&mut self, failure: Failure) -> Failure {
+        match self.server.as_mut().and_then(Server::ended) {
+            Some(how) if !matches!(failure, Failure::Interrupted(_)) => {
+                Failure::unsuccessful(format!("the server ended by itself, {how}"))
+            }
+            _ => failure,
+        }
+    }
+
+    /// Leaves the terminal as it was.
+    pub(super) fn close_view(&self) {
         if let Some(view) = &self.view {
             view.close();
         }
+    }
+
+    /// Ends what is left and removes the folder, or says where it is kept.
+    pub(super) async fn clear_away(mut self, keep: bool) -> Option<PathBuf> {
         if let Some(fleet) = &mut self.fleet {
             fleet.abandon().await;
         }

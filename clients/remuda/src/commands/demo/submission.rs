@@ -102,8 +102,10 @@ fn doubled(accepted: &[Accepted], again: &[BulkResult]) -> Vec<Violation> {
         .filter(|(job, result)| !found_again(job, result))
         .map(|(job, result)| {
             let what = format!(
-                "{} was submitted again and answered with {} {:?}",
-                job.id, result.status, result.id
+                "{} was submitted again and answered with {} {}",
+                job.id,
+                result.status,
+                named(result)
             );
             Violation::of_run(Rule::SubmittedOnce, what)
         })
@@ -117,8 +119,9 @@ fn duplicated(ids: &[String], repeated: &[BulkResult]) -> Vec<Violation> {
         .filter(|(id, result)| !is_told_of(id, result))
         .map(|(id, result)| {
             let what = format!(
-                "the dedup key of {id} was answered with {} {:?}",
-                result.status, result.id
+                "the dedup key of {id} was answered with {} {}",
+                result.status,
+                named(result)
             );
             Violation::of_run(Rule::SubmittedOnce, what)
         })
@@ -138,6 +141,12 @@ fn is_told_of(id: &str, result: &BulkResult) -> bool {
         }),
         _ => false,
     }
+}
+
+/// What the answer names: a job, or why there is none.
+fn named(result: &BulkResult) -> String {
+    let code = || refusal(result).map(|problem| problem.code);
+    result.id.clone().or_else(code).unwrap_or_default()
 }
 
 fn refusal(result: &BulkResult) -> Option<Problem> {

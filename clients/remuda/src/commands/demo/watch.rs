@@ -13,13 +13,13 @@ use super::chaos;
 use super::evidence::{self, Kill};
 use super::fleet::Fleet;
 use super::folder::Folder;
-use super::server::Server;
 use super::story;
 use super::submission::cancel_one;
 use super::view::View;
 use super::workload::{Accepted, CancelWhen};
 use crate::answers::Job;
 use crate::failure::Failure;
+use crate::render::counted;
 
 /// How often the jobs are looked at.
 const LOOK: Duration = Duration::from_millis(300);
@@ -32,11 +32,10 @@ const KILLS: usize = 2;
 
 /// The demo in full swing.
 pub(super) struct Watch<'a> {
-    pub(super) client: &'a Client,
-    pub(super) server: &'a mut Server,
-    pub(super) fleet: &'a mut Fleet,
-    pub(super) folder: &'a Folder,
-    pub(super) view: &'a mut View,
+    client: &'a Client,
+    fleet: &'a mut Fleet,
+    folder: &'a Folder,
+    view: &'a mut View,
     accepted: &'a [Accepted],
     jobs: BTreeMap<String, Job>,
     kills: Vec<Kill>,
@@ -57,14 +56,13 @@ pub(super) struct Watched {
 impl<'a> Watch<'a> {
     /// A run of these jobs; the seed decides whom it hits.
     pub(super) fn new(
-        (client, server, fleet): (&'a Client, &'a mut Server, &'a mut Fleet),
+        (client, fleet): (&'a Client, &'a mut Fleet),
         (folder, view): (&'a Folder, &'a mut View),
         accepted: &'a [Accepted],
         seed: u64,
     ) -> Self {
         Watch {
             client,
-            server,
             fleet,
             folder,
             view,
@@ -91,7 +89,7 @@ impl<'a> Watch<'a> {
             self.cancel_what_runs().await?;
             self.kill().await?;
             self.start_again()?;
-            self.notice_the_dead()?;
+            self.notice_deserters();
         }
         if self.kills.len() < KILLS {
             let what = format!(
@@ -128,13 +126,16 @@ impl<'a> Watch<'a> {
             .filter(|job| job.order.cancel == Some(CancelWhen::Running) && running(&job.id))
             .filter(|job| !self.asked_to_stop.contains(&job.id))
             .collect();
+        if !to_stop.is_empty() {
+            let jobs = counted(to_stop.len() as u64, "running job");
+            self.view.event(&format!("cancelled {jobs}"));
+        }
         for job in to_stop {
             self.asked_to_stop.insert(job.id.clone());
             match cancel_one(self.client, &job.id).await {
                 Err(error) if error.code() == Some("job_finished") => continue,
                 asked => asked?,
             };
-            self.view.event(&format!("cancelled a running {}", job.order.workflow));
         }
         Ok(())
     }
@@ -179,14 +180,10 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    fn notice_the_dead(&mut self) -> Result<(), Failure> {
-        if self.server.ended().is_some() {
-            return Err(Failure::unsuccessful("the server ended by itself"));
-        }
+    fn notice_deserters(&mut self) {
         if let Some(what) = self.fleet.deserter() {
             self.view.event(&what);
             self.violations.push(Violation::of_run(Rule::ProcessEnds, what));
         }
-        Ok(())
     }
 }
