@@ -3,7 +3,10 @@
 use std::{str::FromStr, time::Duration};
 
 use queue::store::StoreError;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{
+    ConnectOptions,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 
 use crate::{PostgresStore, errors::unavailable};
 
@@ -13,10 +16,12 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// What bounds every statement, every wait for a lock and every transaction left open, so that one stuck caller does not
 /// hold back the rest or the vacuum. Sent as start-up options: a pooler that refuses those must set them for the role
 /// (`alter role … set statement_timeout = …`) and be told to ignore the start-up parameter `options`.
-const SESSION: [(&str, &str); 3] = [
+const SESSION: [(&str, &str); 4] = [
     ("statement_timeout", "30s"),
     ("lock_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "5s"),
+    // Compiling a statement takes longer than any of ours runs.
+    ("jit", "off"),
 ];
 
 /// How the store uses Postgres.
@@ -36,16 +41,16 @@ impl PostgresStore {
     /// A store at `url`. Nothing is connected until the first call, and a server that is away is tried again by each.
     #[expect(clippy::unused_async, reason = "the pool needs a runtime to be made in")]
     pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
-        let connection = PgConnectOptions::from_str(url)
+        let direct = PgConnectOptions::from_str(url)
             .map_err(unavailable)?
-            .options(SESSION)
-            .application_name("remuda");
+            .application_name("remuda")
+            .disable_statement_logging();
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(true)
-            .connect_lazy_with(connection);
-        Ok(Self { pool })
+            .connect_lazy_with(direct.clone().options(SESSION));
+        Ok(Self { pool, direct })
     }
 
     /// Closes the pool once what is under way is done.

@@ -20,7 +20,7 @@ use queue::store::{
     Blob, BlobKey, BlobPut, Change, Committed, Count, Decide, Granted, Key, Kind, Lane, Position, Record, Store,
     StoreError,
 };
-use sqlx::PgPool;
+use sqlx::{PgPool, postgres::PgConnectOptions};
 
 pub use self::{
     connect::PostgresOptions,
@@ -31,6 +31,8 @@ pub use self::{
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pool: PgPool,
+    /// How to connect apart from the pool, with none of its bounds: a migration may take its time.
+    direct: PgConnectOptions,
 }
 
 #[async_trait]

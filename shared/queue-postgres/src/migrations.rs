@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use queue::store::StoreError;
 use sqlx::{
-    Row,
+    Connection, PgConnection, Row,
     migrate::{MigrateError, Migrator},
 };
 
@@ -37,7 +37,9 @@ impl PostgresStore {
     /// Applies every step that the database lacks and says which. Needs a direct connection: it takes a session's lock.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         let before = self.migrations().await?;
-        MIGRATIONS.run(&self.pool).await.map_err(failed)?;
+        let mut connection = PgConnection::connect_with(&self.direct).await.map_err(unavailable)?;
+        MIGRATIONS.run(&mut connection).await.map_err(failed)?;
+        connection.close().await.map_err(unavailable)?;
         let lacked = before.into_iter().filter(|step| step.applied_at.is_none());
         Ok(lacked.map(|step| format!("{:04} {}", step.number, step.name)).collect())
     }
@@ -80,7 +82,7 @@ impl PostgresStore {
 
 fn failed(error: MigrateError) -> StoreError {
     match error {
-        MigrateError::Execute(source) => unavailable(source),
+        MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => unavailable(source),
         other => StoreError::Unavailable(other.into()),
     }
 }
