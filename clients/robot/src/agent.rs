@@ -21,6 +21,9 @@ use crate::shutdown::{Shutdown, Wish};
 use crate::stopper::StopOrder;
 use crate::{Ended, RunError};
 
+/// How many kept reports are listed to the server, which takes no longer lists; all are sent.
+const NOTED_MAX: usize = 100;
+
 /// What attempts tell the agent.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -86,8 +89,10 @@ impl Agent {
 
     /// Works until told to end, or until the server has no more use for this robot.
     pub(crate) async fn live(mut self, kept: Vec<Entry>, mut shutdown: Shutdown) -> Result<Ended, RunError> {
-        for entry in kept {
-            self.book.note_unreported(entry.lease(), Instant::now());
+        for (place, entry) in kept.into_iter().enumerate() {
+            if place < NOTED_MAX {
+                self.book.note_unreported(entry.lease(), Instant::now());
+            }
             let tools = self.tools.clone();
             self.spawn(entry.lease().key, async move { tools.deliver(entry).await });
         }
