@@ -3,14 +3,17 @@
 mod completions;
 mod dead_letters;
 mod demo;
+mod dev;
 mod doctor;
 mod jobs;
 mod jobs_bulk;
 mod keys;
+mod keys_on_store;
 mod queues;
 pub(crate) mod robot;
 mod robots;
 mod stats;
+mod store;
 mod submit;
 mod submit_lines;
 mod watch;
@@ -41,12 +44,16 @@ pub(crate) enum Command {
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
     /// Make, see and revoke keys
-    #[command(subcommand)]
-    Keys(keys::Keys),
+    Keys(keys::KeysAnywhere),
     /// Show store, robots and queues at a glance
     Stats,
     /// Check the server, the key, the robots and the queues, and say what to do
     Doctor,
+    /// Run all of Remuda here: every function behind one port, on SQLite or Postgres
+    Dev(dev::Dev),
+    /// Make and check the schema of a store
+    #[command(subcommand)]
+    Store(store::Store),
     /// Run a server, six robots and 300 jobs here, kill two robots, and check what became of every job
     Demo(demo::Demo),
     /// Run the robot agent, as remuda-robot does
@@ -63,9 +70,14 @@ pub(crate) fn run(command: Command, global: &Global) -> Result<ExitCode, Failure
         Command::Robots(robots) => online(global, async |context| robots::run(robots, context).await),
         Command::Queues(queues) => online(global, async |context| queues::run(queues, context).await),
         Command::DeadLetters(letters) => online(global, async |context| dead_letters::run(letters, context).await),
-        Command::Keys(keys) => online(global, async |context| keys::run(keys, context).await),
+        Command::Keys(keys) => match &keys.store {
+            Some(store) => keys_on_store::run(&keys.command, store, &keys.tenant, global),
+            None => online(global, async |context| keys::run(keys.command, context).await),
+        },
         Command::Stats => online(global, async |context| stats::run(context).await),
         Command::Doctor => online(global, async |context| doctor::run(context).await),
+        Command::Dev(dev) => dev::run(&dev, global),
+        Command::Store(store) => store::run(&store, global),
         Command::Demo(demo) => demo::run(&demo, global),
         Command::Robot(robot) => return Ok(robot::run(robot)),
         Command::Completions(completions) => completions::run(&completions),

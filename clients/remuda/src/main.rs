@@ -16,6 +16,7 @@ mod context;
 mod failure;
 mod filter;
 mod lines;
+mod local;
 mod moments;
 mod output;
 mod paging;

@@ -1,6 +1,6 @@
 //! What was measured, for people and for machines.
 
-use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::Table;
 use serde::Serialize;
 
 /// All figures of one run.
@@ -30,7 +30,7 @@ impl Report {
             return Ok(());
         }
         let mut table = Table::new();
-        table.load_preset(UTF8_FULL_CONDENSED).set_header(self.columns.clone());
+        table.set_header(self.columns.clone());
         table.add_rows(self.rows.clone());
         println!("{}\n{table}", self.title);
         Ok(())

@@ -2,6 +2,7 @@
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use remuda_client::segment;
 use serde_json::json;
 
@@ -23,6 +24,26 @@ const SCOPES: [&str; 7] = [
     "admin",
 ];
 
+/// What is wanted of keys, and where they are.
+#[derive(Debug, Args)]
+pub(crate) struct KeysAnywhere {
+    /// Work on the store itself, without a server: sqlite:PATH or postgres://…
+    #[arg(long, global = true, value_name = "STORE")]
+    pub(crate) store: Option<String>,
+    /// With --store: whose keys; a tenant comes into being with its first key
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        default_value = "default",
+        requires = "store"
+    )]
+    pub(crate) tenant: String,
+    /// What is wanted
+    #[command(subcommand)]
+    pub(crate) command: Keys,
+}
+
 /// What can be done about keys.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
@@ -38,7 +59,11 @@ pub(crate) enum Keys {
 #[derive(Debug, Args)]
 pub(crate) struct CreateKey {
     /// What the key is for
-    name: String,
+    #[arg(required_unless_present = "name_option")]
+    name: Option<String>,
+    /// The same, as an option
+    #[arg(long = "name", id = "name_option", value_name = "NAME", conflicts_with = "name")]
+    name_option: Option<String>,
     /// What the key may do; write does not include read, admin includes all
     #[arg(long = "scope", required = true, value_name = "SCOPE", value_delimiter = ',',
           value_parser = PossibleValuesParser::new(SCOPES))]
@@ -48,12 +73,40 @@ pub(crate) struct CreateKey {
     expires: Option<Moment>,
 }
 
+impl CreateKey {
+    /// What the key is for.
+    pub(crate) fn name(&self) -> Result<&str, Failure> {
+        let name = self.name.as_deref().or(self.name_option.as_deref());
+        name.ok_or_else(|| Failure::Usage("give the key a name".to_owned()))
+    }
+
+    /// What the key may do.
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.scopes.iter().map(String::as_str)
+    }
+
+    /// When the key ends, if it does.
+    pub(crate) fn expires(&self, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+        self.expires
+            .map(|expires| expires.resolve(now))
+            .transpose()
+            .map_err(Failure::Usage)
+    }
+}
+
 /// The key that is meant.
 #[derive(Debug, Args)]
 pub(crate) struct OneKey {
     /// The key's id (not the key itself)
     #[arg(value_name = "KEY_ID")]
     id: String,
+}
+
+impl OneKey {
+    /// Its id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 /// Does what was asked about keys.
@@ -66,9 +119,9 @@ pub(crate) async fn run(command: Keys, context: &Context) -> Result<(), Failure>
 }
 
 async fn create_key(create: &CreateKey, context: &Context) -> Result<(), Failure> {
-    let mut body = json!({ "name": create.name, "scopes": create.scopes });
-    if let Some(expires) = create.expires {
-        body["expires_at"] = json!(expires.resolve(now()).map_err(Failure::Usage)?.to_string());
+    let mut body = json!({ "name": create.name()?, "scopes": create.scopes });
+    if let Some(expires) = create.expires(now())? {
+        body["expires_at"] = json!(expires.to_string());
     }
     let answer = context.post("/v1/keys", &body).await?;
     if context.output.is_json() {
