@@ -14,6 +14,7 @@ use std::{any::Any, sync::Arc};
 use queue::store::Store;
 
 pub mod audit;
+pub mod faults;
 pub mod kit;
 pub mod operation_cases;
 pub mod samples;

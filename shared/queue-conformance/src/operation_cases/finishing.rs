@@ -9,7 +9,8 @@ use queue::{LeaseStatus, Refusal, Settings};
 use crate::kit::{Kit, LEASE, failed, report, secs};
 
 fn lost<T: std::fmt::Debug>(answer: Result<T, Refusal>) {
-    assert!(matches!(answer, Err(Refusal::Job(Rejection::LeaseLost))), "{answer:?}");
+    let refusal = answer.expect_err("the lease is lost");
+    assert!(matches!(refusal, Refusal::Job(Rejection::LeaseLost)), "{refusal:?}");
 }
 
 pub async fn a_success_is_kept_with_its_result(kit: &Kit) {
@@ -306,7 +307,7 @@ pub async fn many_reports_are_taken_each_for_itself(kit: &Kit) {
             repeated: false
         })
     ));
-    lost(answers[1].as_ref().map_err(|_| Refusal::Job(Rejection::LeaseLost)));
+    assert!(matches!(answers[1], Err(Refusal::Job(Rejection::LeaseLost))));
     assert!(matches!(answers[2], Ok(queue::Answered { repeated: false, .. })));
     assert!(matches!(
         answers[3],

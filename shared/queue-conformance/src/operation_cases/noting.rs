@@ -17,7 +17,8 @@ async fn log_of(kit: &Kit, held: &Held, attempt: Option<u32>) -> String {
 }
 
 fn lost(answer: Result<(), Refusal>) {
-    assert!(matches!(answer, Err(Refusal::Job(Rejection::LeaseLost))), "{answer:?}");
+    let refusal = answer.expect_err("the lease is lost");
+    assert!(matches!(refusal, Refusal::Job(Rejection::LeaseLost)), "{refusal:?}");
 }
 
 pub async fn a_log_grows_chunk_by_chunk(kit: &Kit) {

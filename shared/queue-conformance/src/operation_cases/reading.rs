@@ -1,6 +1,9 @@
 //! What is asked about jobs: one, many, and how one came to where it is.
 
-use domain::{JobId, job::StateName};
+use domain::{
+    JobId,
+    job::StateName::{self, Leased, Ready, Running, Scheduled, Succeeded},
+};
 use queue::{JobFilter, Refusal, SubmittedHow};
 
 use crate::kit::{Kit, failed, queue, secs, submission, submissions, workflow};
@@ -176,7 +179,6 @@ pub async fn the_history_tells_every_step(kit: &Kit) {
     kit.pass_and_sweep(secs(3_600)).await;
     let held = robot.begin().await;
     robot.succeed(&held).await;
-    use StateName::{Leased, Ready, Running, Scheduled, Succeeded};
     assert_eq!(
         kit.path(job).await,
         [Ready, Leased, Running, Scheduled, Ready, Leased, Running, Succeeded]

@@ -24,7 +24,7 @@ fn deduplicated(on_conflict: OnConflict) -> Submission {
         spec.dedup = Some(Dedup {
             key: "invoice-7".to_owned(),
             on_conflict,
-        })
+        });
     })
 }
 

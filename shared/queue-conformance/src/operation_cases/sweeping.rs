@@ -227,7 +227,7 @@ async fn ended(kit: &Kit) -> JobId {
 
 pub async fn what_is_over_is_kept_for_as_long_as_it_is_to_be(kit: &Kit) {
     let job = ended(kit).await;
-    kit.pass_and_sweep(DAY * 30 - secs(1)).await;
+    kit.pass_and_sweep(DAY * 29 + secs(86_399)).await;
     assert_eq!(kit.job(job).await.result.as_deref(), Some("8"));
     assert_eq!(kit.try_submit(with_key()).await.unwrap().how, SubmittedHow::Replayed);
     assert_eq!(kit.pass_and_sweep(secs(1)).await.purged, 1);
@@ -293,7 +293,7 @@ pub async fn a_dedup_key_does_not_outlive_its_job_for_long(kit: &Kit) {
             spec.dedup = Some(Dedup {
                 key: "k".to_owned(),
                 on_conflict: OnConflict::Reject,
-            })
+            });
         })
     };
     let job = kit.submit(asked()).await;

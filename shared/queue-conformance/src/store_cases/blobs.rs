@@ -138,7 +138,7 @@ pub async fn of_racing_new_blobs_one_is_stored(store: Arc<dyn Store>) {
     for round in 0..10 {
         let name = format!("log/{round}");
         let puts = race(|racer| {
-            let (store, sample) = (Arc::clone(&store), blob(&job_key("a"), &name, [racer as u8; 100]));
+            let (store, sample) = (Arc::clone(&store), blob(&job_key("a"), &name, racer.to_string()));
             async move { store.put_new_blob(sample).await.unwrap() }
         });
         let puts = puts.await;
@@ -148,7 +148,7 @@ pub async fn of_racing_new_blobs_one_is_stored(store: Arc<dyn Store>) {
         let [winner] = winners[..] else {
             panic!("{} were stored", winners.len())
         };
-        let stored = vec![winner as u8; 100];
+        let stored = winner.to_string().into_bytes();
         assert!(
             puts.iter()
                 .enumerate()
@@ -244,14 +244,14 @@ pub async fn blobs_of_owners_that_begin_alike_are_never_mixed(store: Arc<dyn Sto
         Key::common(Kind::Job, "bc"),
     ];
     for (number, owner) in owners.iter().enumerate() {
-        store.put_blob(blob(owner, "n", [number as u8])).await.unwrap();
+        store.put_blob(blob(owner, "n", number.to_string())).await.unwrap();
         store
             .put_blob(blob(owner, &format!("only-{number}"), "x"))
             .await
             .unwrap();
     }
     for (number, owner) in owners.iter().enumerate() {
-        assert_eq!(read(&*store, owner, "n").await, Some(vec![number as u8]));
+        assert_eq!(read(&*store, owner, "n").await, Some(number.to_string().into_bytes()));
         assert_eq!(
             names(&*store, owner, "", None, 10).await,
             ["n".to_owned(), format!("only-{number}")]

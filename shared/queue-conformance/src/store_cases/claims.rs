@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use queue::store::{Committed, Grant, Granted, Lane, Record, Store, Version};
+use queue::store::{
+    Committed::{Conflict, Done},
+    Grant, Granted, Lane, Record, Store, Version,
+};
 
 use super::races::race;
 use crate::samples::{
@@ -30,7 +33,9 @@ pub async fn a_claim_offers_the_best_over_all_lanes_first(store: Arc<dyn Store>)
 /// The best of them are offered, and the others stay.
 pub async fn a_claim_offers_no_more_than_its_limit(store: Arc<dyn Store>) {
     let lanes = ["x", "y"].map(|class| lane("default", class));
-    let samples = (0..20).map(|number| ready_job(&format!("{number:02}"), &lanes[number % 2], 0, at(number as i64)));
+    let samples = (0..20)
+        .zip(lanes.iter().cycle())
+        .map(|(number, lane)| ready_job(&format!("{number:02}"), lane, 0, at(number)));
     put_all(&*store, samples).await;
 
     let (offered, _) = claim_for(&*store, robot("one"), &lanes, 3).await;
@@ -131,8 +136,8 @@ pub async fn a_holder_that_moved_on_gets_none_of_its_jobs(store: Arc<dyn Store>)
     };
     let granted = store.claim(&[lane.clone()], 10, Box::new(decide)).await.unwrap();
     let refused = Granted {
-        holder: Committed::Conflict,
-        jobs: vec![Committed::Conflict; 2],
+        holder: Conflict,
+        jobs: vec![Conflict; 2],
     };
     assert_eq!(granted, [refused, all_done(1)]);
 
@@ -159,7 +164,6 @@ pub async fn a_job_that_conflicts_leaves_the_others(store: Arc<dyn Store>) {
         }]
     };
     let granted = store.claim(&[lane.clone()], 10, Box::new(decide)).await.unwrap();
-    use Committed::{Conflict, Done};
     assert_eq!(
         granted,
         [Granted {
@@ -190,8 +194,8 @@ pub async fn a_job_granted_twice_goes_to_the_first(store: Arc<dyn Store>) {
     };
     let granted = store.claim(&[lane], 10, Box::new(decide)).await.unwrap();
     let refused = Granted {
-        holder: Committed::Done,
-        jobs: vec![Committed::Conflict],
+        holder: Done,
+        jobs: vec![Conflict],
     };
     assert_eq!(granted, [all_done(1), refused]);
     let stored = load(&*store, &job_key("a")).await.unwrap();
@@ -245,7 +249,6 @@ pub async fn grants_come_back_in_their_order(store: Arc<dyn Store>) {
         holders.into_iter().enumerate().map(of).collect()
     };
     let granted = store.claim(&[lane], 3 * GRANTS, Box::new(decide)).await.unwrap();
-    use Committed::{Conflict, Done};
     for (number, granted) in granted.iter().enumerate() {
         let expected = match number % 2 {
             0 => Granted {
@@ -272,8 +275,8 @@ pub async fn a_holder_may_be_new(store: Arc<dyn Store>) {
     assert_eq!(
         granted,
         Granted {
-            holder: Committed::Conflict,
-            jobs: vec![Committed::Conflict]
+            holder: Conflict,
+            jobs: vec![Conflict]
         }
     );
 }
@@ -283,7 +286,7 @@ pub async fn no_job_is_handed_out_twice(store: Arc<dyn Store>) {
     const JOBS: usize = 400;
     let lanes = Arc::new(["a", "b", "c"].map(|class| lane("default", class)));
     let samples =
-        (0..JOBS).map(|number| ready_job(&format!("{number:04}"), &lanes[number % 3], (number % 2) as u8, at(0)));
+        (0..JOBS).map(|number| ready_job(&format!("{number:04}"), &lanes[number % 3], [0, 1][number % 2], at(0)));
     put_all(&*store, samples).await;
 
     let claims = race(|racer| {
@@ -306,14 +309,11 @@ async fn claim_until_empty(store: &dyn Store, racer: usize, lanes: &[Lane]) -> V
     // A claim may be offered nothing because another is looking at the same jobs, so the index has the last word.
     while !store.ready(lanes, 1).await.unwrap().is_empty() {
         let (offered, granted) = claim_for(store, holder.clone(), lanes, 7).await;
-        if granted.holder == Committed::Done {
+        if granted.holder == Done {
             holder = next(holder);
         }
         let jobs = offered.into_iter().zip(granted.jobs);
-        claimed.extend(
-            jobs.filter(|(_, outcome)| *outcome == Committed::Done)
-                .map(|(job, _)| job.key.id),
-        );
+        claimed.extend(jobs.filter(|(_, outcome)| *outcome == Done).map(|(job, _)| job.key.id));
     }
     claimed
 }
@@ -339,7 +339,7 @@ pub async fn a_claim_hands_out_exactly_what_it_marked_while_others_write(store: 
                     shelf: "cancelled".to_owned(),
                     ..job.clone()
                 };
-                if commit(&*store, finished).await == Committed::Done {
+                if commit(&*store, finished).await == Done {
                     cancelled.push(job.key.id.clone());
                 }
             }
@@ -377,17 +377,11 @@ pub async fn of_racing_claims_for_one_holder_one_wins(store: Arc<dyn Store>) {
         async move { claim_for(&*store, holder, &*lane, 2).await.1 }
     });
     let claims = claims.await;
-    assert_eq!(
-        claims
-            .iter()
-            .filter(|granted| granted.holder == Committed::Done)
-            .count(),
-        1
-    );
+    assert_eq!(claims.iter().filter(|granted| granted.holder == Done).count(), 1);
     let jobs = claims
         .iter()
         .flat_map(|granted| &granted.jobs)
-        .filter(|outcome| **outcome == Committed::Done)
+        .filter(|outcome| **outcome == Done)
         .count();
     assert_eq!(store.ready(&*lane, 100).await.unwrap().len(), 64 - jobs);
     assert!(jobs <= 2);
@@ -395,8 +389,8 @@ pub async fn of_racing_claims_for_one_holder_one_wins(store: Arc<dyn Store>) {
 
 fn all_done(jobs: usize) -> Granted {
     Granted {
-        holder: Committed::Done,
-        jobs: vec![Committed::Done; jobs],
+        holder: Done,
+        jobs: vec![Done; jobs],
     }
 }
 

@@ -121,9 +121,9 @@ pub async fn a_thousand_lanes_are_named_and_offered(store: Arc<dyn Store>) {
     let lanes: Vec<Lane> = (0..LANES)
         .map(|number| lane("default", &format!("{number:04}")))
         .collect();
-    let samples = lanes.iter().enumerate().flat_map(|(number, lane)| {
+    let samples = (0..).zip(&lanes).flat_map(|(number, lane)| {
         [
-            ready_job(&format!("{number:04}-a"), lane, 1, at(number as i64)),
+            ready_job(&format!("{number:04}-a"), lane, 1, at(number)),
             ready_job(&format!("{number:04}-b"), lane, 2, at(0)),
         ]
     });
@@ -208,9 +208,9 @@ pub async fn a_write_moves_a_record_in_every_index(store: Arc<dyn Store>) {
         ..first
     };
     let moved = put(&*store, moved).await;
-    assert_eq!(store.ready(&[before.clone()], 10).await.unwrap(), []);
+    assert_eq!(store.ready(std::slice::from_ref(&before), 10).await.unwrap(), []);
     assert_eq!(
-        store.ready(&[after.clone()], 10).await.unwrap(),
+        store.ready(std::slice::from_ref(&after), 10).await.unwrap(),
         std::slice::from_ref(&moved)
     );
     assert_eq!(store.lanes("acme/", 10).await.unwrap(), std::slice::from_ref(&after));

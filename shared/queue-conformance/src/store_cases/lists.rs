@@ -56,7 +56,7 @@ pub async fn pages_lose_and_repeat_nothing_while_records_are_added_in_front(stor
     let shelves = ["ready", "failed", "running"];
     let on = |number: usize| Record {
         shelf: shelves[number % 3].to_owned(),
-        listed_at: at(number as i64 / 4),
+        listed_at: at(i64::try_from(number / 4).unwrap()),
         ..job(&format!("{number:04}"))
     };
     put_all(&*store, (0..100).map(on)).await;

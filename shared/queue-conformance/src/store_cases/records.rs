@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use domain::time::Timestamp;
-use queue::store::{Change, Committed, Key, Kind, Rank, Record, Store, Version, Write};
+use queue::store::{
+    Change,
+    Committed::{Conflict, Done},
+    Key, Kind, Rank, Record, Store, Version, Write,
+};
 
 use crate::samples::{
     acme, at, commit, job, job_key, lane, load, put, put_all, ready_job, record, tenant, together, version,
@@ -70,7 +74,7 @@ pub async fn a_write_that_names_an_old_version_is_refused(store: Arc<dyn Store>)
         shelf: "ready".to_owned(),
         ..first
     };
-    assert_eq!(commit(&*store, late).await, Committed::Conflict);
+    assert_eq!(commit(&*store, late).await, Conflict);
     assert_eq!(load(&*store, &second.key).await, Some(second));
 }
 
@@ -86,7 +90,7 @@ pub async fn a_write_that_names_a_version_to_come_is_refused(store: Arc<dyn Stor
             }
         )
         .await,
-        Committed::Conflict
+        Conflict
     );
     assert_eq!(load(&*store, &first.key).await, Some(first));
 }
@@ -98,14 +102,14 @@ pub async fn a_write_to_what_is_not_there_is_refused(store: Arc<dyn Store>) {
         ..job("gone")
     };
     let key = read_once.key.clone();
-    assert_eq!(commit(&*store, read_once).await, Committed::Conflict);
+    assert_eq!(commit(&*store, read_once).await, Conflict);
     assert_eq!(
         commit(&*store, only(Write::Delete(key.clone(), Version(1)))).await,
-        Committed::Conflict
+        Conflict
     );
     assert_eq!(
         commit(&*store, only(Write::Check(key.clone(), Version(1)))).await,
-        Committed::Conflict
+        Conflict
     );
     assert_eq!(load(&*store, &key).await, None);
 }
@@ -122,7 +126,7 @@ pub async fn a_second_creation_is_refused(store: Arc<dyn Store>) {
             }
         )
         .await,
-        Committed::Conflict
+        Conflict
     );
     assert_eq!(load(&*store, &first.key).await, Some(first));
 }
@@ -174,7 +178,7 @@ pub async fn a_change_is_written_whole_or_not_at_all(store: Arc<dyn Store>) {
                 writes,
                 blobs: Vec::new(),
             };
-            assert_eq!(commit(&*store, change).await, Committed::Conflict, "{bad:?} at {place}");
+            assert_eq!(commit(&*store, change).await, Conflict, "{bad:?} at {place}");
             assert_eq!(
                 load(&*store, &here.key).await.as_ref(),
                 Some(&here),
@@ -200,7 +204,7 @@ pub async fn a_change_is_written_whole_or_not_at_all(store: Arc<dyn Store>) {
             }
         )
         .await,
-        Committed::Done
+        Done
     );
     assert_eq!(version(&*store, &here.key).await, Version(2));
     assert_eq!(version(&*store, &job_key("new")).await, Version(1));
@@ -212,12 +216,12 @@ pub async fn a_change_is_written_whole_or_not_at_all(store: Arc<dyn Store>) {
 pub async fn a_check_leaves_its_record_alone(store: Arc<dyn Store>) {
     let watched = put(&*store, job("watched")).await;
     let check = Write::Check(watched.key.clone(), watched.version);
-    assert_eq!(commit(&*store, only(check.clone())).await, Committed::Done);
+    assert_eq!(commit(&*store, only(check.clone())).await, Done);
     let beside = Change {
         writes: vec![check, Write::Put(job("written"))],
         blobs: Vec::new(),
     };
-    assert_eq!(commit(&*store, beside).await, Committed::Done);
+    assert_eq!(commit(&*store, beside).await, Done);
     assert_eq!(load(&*store, &watched.key).await, Some(watched));
 }
 
@@ -229,12 +233,12 @@ pub async fn a_check_for_absence_holds_only_without_a_record(store: Arc<dyn Stor
         Write::Delete(key.clone(), Version::ABSENT),
     ];
     for write in absent.clone() {
-        assert_eq!(commit(&*store, only(write)).await, Committed::Done);
+        assert_eq!(commit(&*store, only(write)).await, Done);
         assert_eq!(load(&*store, &key).await, None);
     }
     put(&*store, job("a")).await;
     for write in absent {
-        assert_eq!(commit(&*store, only(write)).await, Committed::Conflict);
+        assert_eq!(commit(&*store, only(write)).await, Conflict);
         assert_eq!(version(&*store, &key).await, Version(1));
     }
 }
@@ -245,11 +249,11 @@ pub async fn what_is_deleted_can_be_made_again(store: Arc<dyn Store>) {
     let stored = put(&*store, stored).await;
     assert_eq!(
         commit(&*store, only(Write::Delete(stored.key.clone(), Version(1)))).await,
-        Committed::Conflict
+        Conflict
     );
     assert_eq!(
         commit(&*store, only(Write::Delete(stored.key.clone(), Version(2)))).await,
-        Committed::Done
+        Done
     );
     assert_eq!(load(&*store, &stored.key).await, None);
 
@@ -285,7 +289,6 @@ pub async fn changes_of_one_call_stand_each_on_their_own(store: Arc<dyn Store>) 
     second.truncate(6);
     let second = second.split_off(5);
 
-    use Committed::{Conflict, Done};
     let outcomes = store.commit(first).await.unwrap();
     assert_eq!(
         outcomes,
@@ -306,7 +309,7 @@ pub async fn changes_of_one_call_stand_each_on_their_own(store: Arc<dyn Store>) 
 /// No changes have no outcomes, and a change without writes is done.
 pub async fn a_call_may_carry_nothing(store: Arc<dyn Store>) {
     assert_eq!(store.commit(vec![]).await.unwrap(), []);
-    assert_eq!(store.commit(vec![Change::default()]).await.unwrap(), [Committed::Done]);
+    assert_eq!(store.commit(vec![Change::default()]).await.unwrap(), [Done]);
 }
 
 /// The largest batch that the API takes is one call, to write and to read.
@@ -327,14 +330,10 @@ pub async fn a_call_may_carry_a_thousand_changes(store: Arc<dyn Store>) {
     let keys: Vec<Key> = made.iter().map(|record| record.key.clone()).collect();
     let loaded = store.load(&keys).await.unwrap();
     for (number, (outcome, record)) in outcomes.iter().zip(&loaded).enumerate() {
-        let (expected, written) = if number % 3 == 0 {
-            (Committed::Conflict, 1)
-        } else {
-            (Committed::Done, 2)
-        };
+        let (expected, written) = if number % 3 == 0 { (Conflict, 1) } else { (Done, 2) };
         assert_eq!(*outcome, expected, "{number}");
         assert_eq!(record.as_ref().unwrap().version, Version(written), "{number}");
-        let beside = u64::from(number % 5 == 0 && expected == Committed::Done);
+        let beside = u64::from(number % 5 == 0 && expected == Done);
         assert_eq!(
             version(&*store, &job_key(&format!("beside-{number}"))).await,
             Version(beside),
@@ -416,7 +415,7 @@ pub async fn names_that_begin_alike_are_never_mixed(store: Arc<dyn Store>) {
         .unwrap();
     assert_eq!(
         commit(&*store, only(Write::Delete(keys[gone].clone(), Version(1)))).await,
-        Committed::Done
+        Done
     );
     let left = expected
         .into_iter()
