@@ -1,3 +1,11 @@
-//! robot-callback.
+//! The Lambda function that robots call.
 
-fn main() {}
+use app::start;
+use lambda_http::Error;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let app = start::app().await?;
+    let (router, _) = robot_callback::router(app.clone());
+    start::serve(router, &app).await
+}

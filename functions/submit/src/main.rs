@@ -1,3 +1,11 @@
-//! submit.
+//! The Lambda function that takes jobs in.
 
-fn main() {}
+use app::start;
+use lambda_http::Error;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let app = start::app().await?;
+    let (router, _) = submit::router(app.clone());
+    start::serve(router, &app).await
+}
