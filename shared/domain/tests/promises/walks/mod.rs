@@ -50,7 +50,7 @@ proptest! {
 /// Shows that the properties above speak of something.
 #[test]
 fn the_walks_come_by_every_state_and_every_reason() {
-    const WALKS: usize = 2_000;
+    const WALKS: usize = 1_000;
     let mut runner = TestRunner::deterministic();
     let mut seen: (BTreeSet<StateName>, BTreeSet<Reason>) = <_>::default();
     for _ in 0..WALKS {
