@@ -84,18 +84,16 @@ pub(crate) async fn put(connection: &mut SqliteConnection, blob: &Blob) -> Resul
     write(connection, PUT, blob).await.map(|_| ())
 }
 
-pub(crate) async fn put_new(pool: &SqlitePool, blob: Blob) -> Result<BlobPut, Error> {
-    let mut transaction = pool.begin_with("begin immediate").await?;
-    if write(&mut transaction, PUT_NEW, &blob).await? {
-        transaction.commit().await?;
+pub(crate) async fn put_new(connection: &mut SqliteConnection, blob: &Blob) -> Result<BlobPut, Error> {
+    if write(connection, PUT_NEW, blob).await? {
         return Ok(BlobPut::Stored);
     }
     let row = sqlx::query(ONE)
         .bind(kind_code(blob.key.owner.kind))
-        .bind(blob.key.owner.partition)
-        .bind(blob.key.owner.id)
-        .bind(blob.key.name)
-        .fetch_one(&mut *transaction)
+        .bind(blob.key.owner.partition.as_str())
+        .bind(blob.key.owner.id.as_str())
+        .bind(blob.key.name.as_str())
+        .fetch_one(connection)
         .await?;
     Ok(BlobPut::Exists(row.try_get("body")?))
 }

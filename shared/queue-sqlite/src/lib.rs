@@ -1,4 +1,4 @@
-//! The store in one SQLite file, or in memory.
+//! The store in one `SQLite` file, or in memory.
 //!
 //! It guards and fetches: every statement names versions, keys and index places, none looks into a body or branches on
 //! what a record means. There is one writer; what is committed is on the disk.
@@ -7,31 +7,42 @@ mod blobs;
 mod claim;
 mod columns;
 mod commit;
+mod database;
 mod errors;
 mod migrations;
-mod open;
 mod reads;
 mod writer;
 
-use std::sync::Arc;
-
+pub use self::migrations::{MigrationState, migration_sql};
+use self::{database::Database, writer::Writer};
 use async_trait::async_trait;
 use domain::{TenantName, Timestamp};
 use queue::store::{
     Blob, BlobKey, BlobPut, Change, Committed, Count, Decide, Granted, Key, Kind, Lane, Position, Record, Store,
     StoreError,
 };
-use sqlx::SqlitePool;
 
-pub use self::migrations::{MigrationState, migration_sql};
-use self::writer::Writer;
-
-/// A store on SQLite; cheap to clone.
+/// A store on `SQLite`; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
-    /// Several connections for a file; the writer's own one in memory, where no other sees what it wrote.
-    readers: SqlitePool,
-    writer: Arc<Writer>,
+    database: Database,
+    writer: Writer,
+}
+
+impl SqliteStore {
+    /// The store in the file that `place` names (`sqlite:PATH` or a path) or, for `sqlite::memory:`, in memory until it is
+    /// dropped. Nothing is opened before the first call, and no file is made but by [`SqliteStore::migrate`].
+    #[expect(clippy::unused_async, reason = "callers open every kind of store alike")]
+    pub async fn open(place: &str) -> Result<Self, StoreError> {
+        let database = Database::at(place)?;
+        let writer = Writer::new(database.clone());
+        Ok(Self { database, writer })
+    }
+
+    /// Closes the file once what is under way is done.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
 }
 
 #[async_trait]
@@ -41,11 +52,13 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.writer.ping().await.map_err(errors::unavailable)
+        self.writer.ping().await
     }
 
     async fn load(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, StoreError> {
-        reads::load(&self.readers, keys).await.map_err(errors::unavailable)
+        reads::load(&self.database.readers()?, keys)
+            .await
+            .map_err(errors::unavailable)
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Committed>, StoreError> {
@@ -53,25 +66,27 @@ impl Store for SqliteStore {
     }
 
     async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError> {
-        claim::claim(self.writer.pool(), lanes, limit, decide)
+        claim::claim(&self.database.writer()?, lanes, limit, decide)
             .await
             .map_err(errors::unavailable)
     }
 
     async fn lanes(&self, prefix: &str, limit: usize) -> Result<Vec<Lane>, StoreError> {
-        reads::lanes(&self.readers, prefix, limit)
+        reads::lanes(&self.database.readers()?, prefix, limit)
             .await
             .map_err(errors::unavailable)
     }
 
     async fn ready(&self, lanes: &[Lane], limit: usize) -> Result<Vec<Record>, StoreError> {
-        reads::ready(&self.readers, lanes, limit)
+        reads::ready(&self.database.readers()?, lanes, limit)
             .await
             .map_err(errors::unavailable)
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Record>, StoreError> {
-        reads::due(&self.readers, now, limit).await.map_err(errors::unavailable)
+        reads::due(&self.database.readers()?, now, limit)
+            .await
+            .map_err(errors::unavailable)
     }
 
     async fn list(
@@ -82,21 +97,27 @@ impl Store for SqliteStore {
         after: Option<&Position>,
         limit: usize,
     ) -> Result<Vec<Record>, StoreError> {
-        reads::list(&self.readers, kind, partition, shelves, after, limit)
+        reads::list(&self.database.readers()?, kind, partition, shelves, after, limit)
             .await
             .map_err(errors::unavailable)
     }
 
     async fn count(&self, tenant: &TenantName) -> Result<Vec<Count>, StoreError> {
-        reads::count(&self.readers, tenant).await.map_err(errors::unavailable)
+        reads::count(&self.database.readers()?, tenant)
+            .await
+            .map_err(errors::unavailable)
     }
 
     async fn depth(&self, limit: u64) -> Result<u64, StoreError> {
-        reads::depth(&self.readers, limit).await.map_err(errors::unavailable)
+        reads::depth(&self.database.readers()?, limit)
+            .await
+            .map_err(errors::unavailable)
     }
 
     async fn blobs(&self, keys: &[BlobKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        blobs::blobs(&self.readers, keys).await.map_err(errors::unavailable)
+        blobs::blobs(&self.database.readers()?, keys)
+            .await
+            .map_err(errors::unavailable)
     }
 
     async fn blob_names(
@@ -106,7 +127,7 @@ impl Store for SqliteStore {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
-        blobs::names(&self.readers, owner, prefix, after, limit)
+        blobs::names(&self.database.readers()?, owner, prefix, after, limit)
             .await
             .map_err(errors::unavailable)
     }
@@ -123,13 +144,11 @@ impl Store for SqliteStore {
     }
 
     async fn put_new_blob(&self, blob: Blob) -> Result<BlobPut, StoreError> {
-        blobs::put_new(self.writer.pool(), blob)
-            .await
-            .map_err(errors::unavailable)
+        self.writer.put_new_blob(blob).await
     }
 
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        commit::purge(self.writer.pool(), now, limit)
+        commit::purge(&self.database.writer()?, now, limit)
             .await
             .map_err(errors::unavailable)
     }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use queue::store::StoreError;
 use sqlx::{
-    Row,
-    migrate::{MigrateError, Migrator},
+    Error, Row, SqliteConnection,
+    migrate::{MigrateError, Migration, Migrator},
+    sqlite::SqliteRow,
 };
 
 use crate::{SqliteStore, errors::unavailable};
@@ -34,54 +35,67 @@ pub fn migration_sql() -> Vec<(i64, String, String)> {
 }
 
 impl SqliteStore {
-    /// Applies every step that the database lacks and says which.
+    /// Applies every step that the database lacks, all or none, and says which. Makes the file if there is none.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        let before = self.migrations().await?;
-        MIGRATIONS.run(self.writer.pool()).await.map_err(failed)?;
+        self.database.create().await?;
+        // Whoever else migrates waits for this transaction, and then finds nothing left to do.
+        let begun = self.database.writer()?.begin_with("begin immediate").await;
+        let mut transaction = begun.map_err(unavailable)?;
+        let before = states(&mut transaction).await?;
+        MIGRATIONS.run(&mut *transaction).await.map_err(failed)?;
+        transaction.commit().await.map_err(unavailable)?;
         let lacked = before.into_iter().filter(|step| step.applied_at.is_none());
         Ok(lacked.map(|step| format!("{:04} {}", step.number, step.name)).collect())
     }
 
-    /// Every step this version knows, oldest first, with its state in the database.
+    /// Every step this version knows, oldest first, with its state in the database. Makes nothing.
     pub async fn migrations(&self) -> Result<Vec<MigrationState>, StoreError> {
-        let mut connection = self.writer.pool().acquire().await.map_err(unavailable)?;
-        let there: bool =
-            sqlx::query("select exists (select 1 from sqlite_master where name = '_sqlx_migrations') as there")
-                .fetch_one(&mut *connection)
-                .await
-                .and_then(|row| row.try_get("there"))
-                .map_err(unavailable)?;
-        let mut applied: HashMap<i64, (String, Vec<u8>)> = HashMap::new();
-        if there {
-            let rows = sqlx::query(
-                "select version, checksum, strftime('%Y-%m-%dT%H:%M:%SZ', installed_on) as at
-                 from _sqlx_migrations where success",
-            )
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(unavailable)?;
-            for row in rows {
-                let read = || Ok((row.try_get("version")?, (row.try_get("at")?, row.try_get("checksum")?)));
-                let (version, state) = read().map_err(unavailable)?;
-                applied.insert(version, state);
-            }
+        if !self.database.exists() {
+            return Ok(stated(&HashMap::new()));
         }
-        let state = |step: &sqlx::migrate::Migration| {
-            let found = applied.get(&step.version);
-            MigrationState {
-                number: step.version,
-                name: step.description.to_string(),
-                applied_at: found.map(|(at, _)| at.clone()),
-                intact: found.is_none_or(|(_, checksum)| *checksum == step.checksum.as_ref()),
-            }
-        };
-        Ok(MIGRATIONS.iter().map(state).collect())
+        let mut connection = self.database.readers()?.acquire().await.map_err(unavailable)?;
+        states(&mut connection).await
     }
+}
+
+/// When a step was applied, and the checksum of what was.
+type Applied = HashMap<i64, (String, Vec<u8>)>;
+
+async fn states(connection: &mut SqliteConnection) -> Result<Vec<MigrationState>, StoreError> {
+    applied(connection)
+        .await
+        .map(|applied| stated(&applied))
+        .map_err(unavailable)
+}
+
+async fn applied(connection: &mut SqliteConnection) -> Result<Applied, Error> {
+    const KEPT: &str = "select 1 from sqlite_schema where name = '_sqlx_migrations'";
+    const APPLIED: &str = "
+        select version, checksum, strftime('%Y-%m-%dT%H:%M:%SZ', installed_on) as at from _sqlx_migrations where success";
+    if sqlx::query(KEPT).fetch_optional(&mut *connection).await?.is_none() {
+        return Ok(HashMap::new());
+    }
+    let rows = sqlx::query(APPLIED).fetch_all(connection).await?;
+    let read = |row: &SqliteRow| Ok((row.try_get("version")?, (row.try_get("at")?, row.try_get("checksum")?)));
+    rows.iter().map(read).collect()
+}
+
+fn stated(applied: &Applied) -> Vec<MigrationState> {
+    let state = |step: &Migration| {
+        let found = applied.get(&step.version);
+        MigrationState {
+            number: step.version,
+            name: step.description.to_string(),
+            applied_at: found.map(|(at, _)| at.clone()),
+            intact: found.is_none_or(|(_, checksum)| *checksum == step.checksum.as_ref()),
+        }
+    };
+    MIGRATIONS.iter().map(state).collect()
 }
 
 fn failed(error: MigrateError) -> StoreError {
     match error {
-        MigrateError::Execute(source) => unavailable(source),
+        MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => unavailable(source),
         other => StoreError::Unavailable(other.into()),
     }
 }

@@ -1,32 +1,49 @@
 //! The one writer: calls that come while a transaction runs share the next one.
 //!
 //! A transaction costs a wait for the disk, whatever is in it. So nothing waits for company, but whatever has come in the
-//! meantime goes together.
+//! meantime goes together, and nobody is answered before it is on the disk.
 
-use std::sync::{Mutex, PoisonError};
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-use queue::store::{Change, Committed, StoreError};
-use sqlx::{Error, SqlitePool};
+use queue::store::{Blob, BlobPut, Change, Committed, StoreError};
+use sqlx::{Error, SqliteConnection};
 use tokio::sync::oneshot;
 
-use crate::{commit::write_change, errors::unavailable};
+use crate::{
+    blobs,
+    commit::write_change,
+    database::Database,
+    errors::{again, unavailable},
+};
 
-/// How many changes share a transaction at the most.
-const TOGETHER_MAX: usize = 4_096;
+/// A transaction takes no further call once its calls weigh this much; a change weighs 1.
+const WEIGHT_MAX: usize = 4_096;
 
-type Answer = Result<Vec<Committed>, String>;
+/// So many bytes of blobs weigh as much as a change.
+const BYTES_PER_WEIGHT: usize = 4_096;
 
-/// Changes that wait to be written, and who wants to know.
-struct Waiting {
-    changes: Vec<Change>,
-    answer: oneshot::Sender<Answer>,
+type Answer<T> = oneshot::Sender<Result<T, Arc<StoreError>>>;
+
+/// A call that waits to be written, and who wants to know.
+enum Call {
+    Commit(Vec<Change>, Answer<Vec<Committed>>),
+    NewBlob(Blob, Answer<BlobPut>),
 }
 
-/// The one connection that writes.
+/// What became of a call.
+enum Outcome {
+    Committed(Vec<Committed>),
+    Put(BlobPut),
+}
+
+/// Writes what callers hand in.
+#[derive(Clone)]
 pub(crate) struct Writer {
-    pool: SqlitePool,
-    waiting: Arc<Mutex<VecDeque<Waiting>>>,
+    database: Database,
+    waiting: Arc<Mutex<VecDeque<Call>>>,
 }
 
 impl std::fmt::Debug for Writer {
@@ -36,24 +53,22 @@ impl std::fmt::Debug for Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(pool: SqlitePool) -> Self {
+    pub(crate) fn new(database: Database) -> Self {
         Self {
-            pool,
+            database,
             waiting: Arc::default(),
         }
     }
 
-    pub(crate) fn pool(&self) -> &SqlitePool {
-        &self.pool
-    }
-
     /// Takes the write lock and lets it go: fails where a commit would.
-    pub(crate) async fn ping(&self) -> Result<(), Error> {
-        let mut transaction = self.pool.begin_with("begin immediate").await?;
-        sqlx::query("select 1 from record limit 1")
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        let begun = self.database.writer()?.begin_with("begin immediate").await;
+        let mut transaction = begun.map_err(unavailable)?;
+        let read = sqlx::query("select 1 from record limit 1")
             .fetch_optional(&mut *transaction)
-            .await?;
-        transaction.rollback().await
+            .await;
+        read.map_err(unavailable)?;
+        transaction.rollback().await.map_err(unavailable)
     }
 
     /// Writes `changes`; answers when they are on the disk.
@@ -61,82 +76,117 @@ impl Writer {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
+        self.call(|answer| Call::Commit(changes, answer)).await
+    }
+
+    /// Writes `blob` unless there is one; answers when it is on the disk.
+    pub(crate) async fn put_new_blob(&self, blob: Blob) -> Result<BlobPut, StoreError> {
+        self.call(|answer| Call::NewBlob(blob, answer)).await
+    }
+
+    async fn call<T>(&self, call: impl FnOnce(Answer<T>) -> Call) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        lock(&self.waiting).push_back(Waiting { changes, answer });
+        self.waiting().push_back(call(answer));
         // On a task of its own: a caller that goes away must not take down those it writes for.
-        tokio::spawn(write_waiting(self.pool.clone(), Arc::clone(&self.waiting)));
+        tokio::spawn(self.clone().write_waiting());
         match answered.await {
-            Ok(Ok(outcomes)) => Ok(outcomes),
-            Ok(Err(message)) => Err(StoreError::Unavailable(message.into())),
+            Ok(outcome) => outcome.map_err(|error| again(&error)),
             Err(_) => Err(StoreError::Unavailable("the writer went away".into())),
         }
     }
-}
 
-fn lock(waiting: &Mutex<VecDeque<Waiting>>) -> std::sync::MutexGuard<'_, VecDeque<Waiting>> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Writes what waits by the time it is this task's turn; nothing, when an earlier task took it along.
-async fn write_waiting(pool: SqlitePool, waiting: Arc<Mutex<VecDeque<Waiting>>>) {
-    let connection = pool.acquire().await;
-    let batch = take(&waiting);
-    if batch.is_empty() {
-        return;
-    }
-    let written = match connection {
-        Ok(mut connection) => write(&mut connection, &batch).await,
-        Err(error) => Err(error),
-    };
-    match written {
-        Ok(outcomes) => {
-            for (waiting, outcomes) in batch.into_iter().zip(outcomes) {
-                // Whoever asked may have gone away.
-                let _ = waiting.answer.send(Ok(outcomes));
-            }
+    /// Writes what waits by the time it is this task's turn; nothing, when an earlier task took it along.
+    async fn write_waiting(self) {
+        let connection = match self.database.writer() {
+            Ok(pool) => pool.acquire().await.map_err(unavailable),
+            Err(error) => Err(error),
+        };
+        let batch = self.take();
+        if batch.is_empty() {
+            return;
         }
-        Err(error) => {
-            let message = described(&unavailable(error));
-            for waiting in batch {
-                let _ = waiting.answer.send(Err(message.clone()));
+        let written = match connection {
+            Ok(mut connection) => write(&mut connection, &batch).await.map_err(unavailable),
+            Err(error) => Err(error),
+        };
+        match written {
+            Ok(outcomes) => batch
+                .into_iter()
+                .zip(outcomes)
+                .for_each(|(call, outcome)| call.answer(outcome)),
+            Err(error) => {
+                let error = Arc::new(error);
+                batch.into_iter().for_each(|call| call.fail(Arc::clone(&error)));
             }
         }
     }
-}
 
-/// The error with its causes, in one line, because one error cannot be given to several callers.
-fn described(error: &StoreError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
+    fn take(&self) -> Vec<Call> {
+        let mut waiting = self.waiting();
+        let (mut batch, mut weight) = (Vec::new(), 0);
+        while weight < WEIGHT_MAX
+            && let Some(next) = waiting.pop_front()
+        {
+            weight += next.weight();
+            batch.push(next);
+        }
+        batch
     }
-    text
-}
 
-fn take(waiting: &Mutex<VecDeque<Waiting>>) -> Vec<Waiting> {
-    let mut waiting = lock(waiting);
-    let (mut batch, mut changes) = (Vec::new(), 0);
-    while changes < TOGETHER_MAX
-        && let Some(next) = waiting.pop_front()
-    {
-        changes += next.changes.len();
-        batch.push(next);
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Call>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    batch
 }
 
-async fn write(connection: &mut sqlx::SqliteConnection, batch: &[Waiting]) -> Result<Vec<Vec<Committed>>, Error> {
+impl Call {
+    fn weight(&self) -> usize {
+        let blob = |blob: &Blob| blob.body.len() / BYTES_PER_WEIGHT;
+        match self {
+            Self::Commit(changes, _) => changes
+                .iter()
+                .map(|change| 1 + change.blobs.iter().map(blob).sum::<usize>())
+                .sum(),
+            Self::NewBlob(new, _) => 1 + blob(new),
+        }
+    }
+
+    /// Tells whoever asked, unless they have gone away.
+    fn answer(self, outcome: Outcome) {
+        match (self, outcome) {
+            (Self::Commit(_, answer), Outcome::Committed(outcomes)) => drop(answer.send(Ok(outcomes))),
+            (Self::NewBlob(_, answer), Outcome::Put(put)) => drop(answer.send(Ok(put))),
+            // An outcome is made of its call, so it is of the same kind.
+            (Self::Commit(..), Outcome::Put(_)) | (Self::NewBlob(..), Outcome::Committed(_)) => {}
+        }
+    }
+
+    fn fail(self, error: Arc<StoreError>) {
+        match self {
+            Self::Commit(_, answer) => drop(answer.send(Err(error))),
+            Self::NewBlob(_, answer) => drop(answer.send(Err(error))),
+        }
+    }
+
+    async fn write(&self, connection: &mut SqliteConnection) -> Result<Outcome, Error> {
+        match self {
+            Self::Commit(changes, _) => {
+                let mut outcomes = Vec::with_capacity(changes.len());
+                for change in changes {
+                    outcomes.push(write_change(connection, change).await?);
+                }
+                Ok(Outcome::Committed(outcomes))
+            }
+            Self::NewBlob(blob, _) => Ok(Outcome::Put(blobs::put_new(connection, blob).await?)),
+        }
+    }
+}
+
+async fn write(connection: &mut SqliteConnection, batch: &[Call]) -> Result<Vec<Outcome>, Error> {
     use sqlx::Connection;
     let mut transaction = connection.begin_with("begin immediate").await?;
     let mut outcomes = Vec::with_capacity(batch.len());
-    for waiting in batch {
-        let mut of_call = Vec::with_capacity(waiting.changes.len());
-        for change in &waiting.changes {
-            of_call.push(write_change(&mut transaction, change).await?);
-        }
-        outcomes.push(of_call);
+    for call in batch {
+        outcomes.push(call.write(&mut transaction).await?);
     }
     transaction.commit().await?;
     Ok(outcomes)
