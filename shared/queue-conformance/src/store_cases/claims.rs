@@ -134,7 +134,10 @@ pub async fn a_holder_that_moved_on_gets_none_of_its_jobs(store: Arc<dyn Store>)
             },
         ]
     };
-    let granted = store.claim(&[lane.clone()], 10, Box::new(decide)).await.unwrap();
+    let granted = store
+        .claim(std::slice::from_ref(&lane), 10, Box::new(decide))
+        .await
+        .unwrap();
     let refused = Granted {
         holder: Conflict,
         jobs: vec![Conflict; 2],
@@ -163,7 +166,10 @@ pub async fn a_job_that_conflicts_leaves_the_others(store: Arc<dyn Store>) {
             jobs,
         }]
     };
-    let granted = store.claim(&[lane.clone()], 10, Box::new(decide)).await.unwrap();
+    let granted = store
+        .claim(std::slice::from_ref(&lane), 10, Box::new(decide))
+        .await
+        .unwrap();
     assert_eq!(
         granted,
         [Granted {
