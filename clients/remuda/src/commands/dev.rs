@@ -15,6 +15,7 @@ use axum::Router;
 use clap::Args;
 use domain::TenantName;
 use queue::Scope;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -161,14 +162,14 @@ fn tick(app: App, mut stopping: watch::Receiver<()>) -> JoinHandle<()> {
                 _ = stopping.changed() => return,
             }
             let done = async {
-                app.engine.sweep().await?;
-                app.engine.dispatch().await
+                timeout_sweep::handle(&app).await?;
+                dispatch::handle(&app, json!({})).await
             };
             match done.await {
                 Ok(_) => was_well = true,
                 // Said once, not each second.
                 Err(error) if was_well => {
-                    warn!("Cannot dispatch and sweep: {}", of_store(error));
+                    warn!("Cannot sweep and dispatch: {error}");
                     was_well = false;
                 }
                 Err(_) => {}

@@ -165,7 +165,7 @@ fn totals(summary: &Summary) -> String {
     let cancelled: usize = summary.cancelled.values().sum();
     format!(
         "{} accepted: {} succeeded, {} failed ({}), {} timed out, {cancelled} cancelled ({}); lost {}, duplicated {}\n\
-         {} lost with their robots; {} did their work a second time because of it\n\
+         {} lost with their robots; {} did the work a second time because of it\n\
          {:.1} seconds on {}, tenant {}; --seed {} makes the same choices again",
         counted(summary.accepted as u64, "job"),
         summary.succeeded,
