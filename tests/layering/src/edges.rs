@@ -30,6 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "domain",
             "queue",
             "remuda-client",
+            "remuda-robot",
             "robot-callback",
             "submit",
             "timeout-sweep",
