@@ -8,7 +8,7 @@ use domain::{
 };
 use queue::{
     Engine, JobFilter, JobView,
-    store::{Key, Kind},
+    store::{Key, Kind, Record},
 };
 
 /// How many records are read at a time.
@@ -18,12 +18,16 @@ const PAGE: usize = 200;
 pub async fn faults(engine: &Engine, tenant: &TenantName) -> Vec<String> {
     let jobs = all_jobs(engine, tenant).await;
     let robots = all_robots(engine, tenant).await;
+    let keys: Vec<Key> = jobs
+        .iter()
+        .map(|view| Key::new(Kind::Job, tenant, view.job.id.to_text()))
+        .collect();
+    let records = engine.store().load(&keys).await.expect("the store answers");
     let mut faults = Vec::new();
-    for job in &jobs {
-        let history = engine.history(tenant, job.job.id).await.expect("the job is there");
-        faults.extend(of_history(&job.job, &history));
-        faults.extend(of_budget(&job.job));
-        faults.extend(of_record(engine, &job.job).await);
+    for (view, record) in jobs.iter().zip(records) {
+        faults.extend(of_history(&view.job, &history(engine, &view.job).await));
+        faults.extend(of_budget(&view.job));
+        faults.extend(of_record(&view.job, &record.expect("what is listed is there")));
     }
     faults.extend(of_leases(&jobs, &robots));
     faults.extend(of_counts(engine, tenant, &jobs).await);
@@ -67,6 +71,14 @@ pub async fn all_robots(engine: &Engine, tenant: &TenantName) -> Vec<Robot> {
     }
 }
 
+/// Every step of the job; the record has them all while they are few.
+async fn history(engine: &Engine, job: &Job) -> Vec<Transition> {
+    if job.history.first().is_some_and(|step| step.seq == 1) {
+        return job.history.clone();
+    }
+    engine.history(&job.tenant, job.id).await.expect("the job is there")
+}
+
 /// I16 and I5: the history replays to the row, and attempts rise by one.
 fn of_history(job: &Job, history: &[Transition]) -> Vec<String> {
     let mut faults = Vec::new();
@@ -101,10 +113,7 @@ fn of_budget(job: &Job) -> Option<String> {
 }
 
 /// I1: what is unfinished is due some time, and what is ready is in the ready index.
-async fn of_record(engine: &Engine, job: &Job) -> Vec<String> {
-    let key = Key::new(Kind::Job, &job.tenant, job.id.to_text());
-    let found = engine.store().load(&[key]).await.expect("the store answers");
-    let record = found.into_iter().flatten().next().expect("what is listed is there");
+fn of_record(job: &Job, record: &Record) -> Vec<String> {
     let terminal = job.state.name().is_terminal();
     let mut faults = Vec::new();
     if record.due_at.is_none() != terminal {

@@ -146,8 +146,9 @@ impl Book {
                 }
             }
             (Call::Sync(robot, sync), _) => self.hear_sync(*robot, sync, answer),
-            (Call::Finish(_, shown, ..), Answer::Ended(..)) => self.is_over(shown),
-            (Call::Release(_, shown), Answer::State(_)) => self.is_over(shown),
+            (Call::Finish(_, shown, ..), Answer::Ended(..)) | (Call::Release(_, shown), Answer::State(_)) => {
+                self.is_over(shown);
+            }
             (Call::Pass(time), _) if *time > RETENTION => self.era += 1,
             _ => {}
         }
@@ -229,11 +230,11 @@ impl Book {
     }
 
     fn named(&self, robot: RobotNumber, named: Named) -> Vec<Shown> {
-        let own = self.leases.iter().filter(|lease| lease.robot == robot);
+        let mut own = self.leases.iter().filter(|lease| lease.robot == robot);
         match named {
             Named::None => Vec::new(),
             Named::Held => own.filter(|lease| !lease.over).map(|lease| lease.shown(true)).collect(),
-            Named::Newest => own.last().map(|lease| lease.shown(true)).into_iter().collect(),
+            Named::Newest => own.next_back().map(|lease| lease.shown(true)).into_iter().collect(),
             Named::Ever => own.map(|lease| lease.shown(true)).collect(),
         }
     }

@@ -1,6 +1,8 @@
 //! Clients and robots that keep to the rules on a store with faults: what is not answered is sent again, and what was
 //! answered is taken down, to be looked for in the end.
 
+mod robot;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -8,26 +10,22 @@ use std::{
 };
 
 use domain::{
-    JobId, RobotId,
+    JobId,
     job::{ErrorKind, Outcome, StateName},
-    robot::{Mode, SyncRejection},
+    robot::SyncRejection,
 };
-use queue::{
-    Engine, Idempotency, LeaseStatus, Listed, NewRobot, Refusal, Settings, Store, Submission, SyncAnswer, SyncRequest,
-    hints::NoHints,
-};
+use queue::{Engine, Idempotency, NewRobot, Refusal, Settings, Store, Submission, hints::NoHints};
 use queue_conformance::{
     audit,
     faults::FaultyStore,
-    kit::{Held, Kit, SeededEntropy, client, failed, new_robot, report, submission, words},
+    kit::{Kit, SeededEntropy, client, failed, new_robot, report, submission, words},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
+use self::robot::{MAX_JOBS, Robot};
+
 /// How many robots there are. The first has a capability that some jobs need.
 const ROBOTS: usize = 4;
-
-/// How many jobs a robot may hold.
-const MAX_JOBS: u32 = 2;
 
 /// How many rounds of five seconds everything has to come to an end in, once the faults are off.
 const ROUNDS_MAX: usize = 2_000;
@@ -52,23 +50,6 @@ pub struct Fleet {
 struct Submit {
     asked: Submission,
     answered: Option<JobId>,
-}
-
-struct Robot {
-    id: RobotId,
-    /// `None` until a session was opened.
-    epoch: Option<u64>,
-    seq: u64,
-    /// A sync that was not answered.
-    open: Option<SyncRequest>,
-    working: Vec<Work>,
-}
-
-struct Work {
-    held: Held,
-    begun: bool,
-    /// What is to be reported, until that is answered.
-    done: Option<Outcome>,
 }
 
 impl Fleet {
@@ -243,7 +224,10 @@ impl Fleet {
         if self.robots[place].epoch.is_none() {
             self.open_session(place).await;
         }
-        let Some(request) = self.next_sync(place) else { return };
+        let again = self.chance.random_ratio(4, 5);
+        let Some(request) = self.robots[place].next_sync(again) else {
+            return;
+        };
         let (kit, robot) = (self.kit.clone(), &mut self.robots[place]);
         match kit.engine.sync(&kit.tenant, &robot.id, request.clone()).await {
             Ok(answer) => {
@@ -290,30 +274,6 @@ impl Fleet {
         if let Ok(epoch) = kit.engine.open_session(&kit.tenant, &robot.id, &holding).await {
             (robot.epoch, robot.seq, robot.open) = (Some(epoch), 0, None);
         }
-    }
-
-    /// The sync that was not answered, or a new one.
-    fn next_sync(&mut self, place: usize) -> Option<SyncRequest> {
-        let again = self.chance.random_ratio(4, 5);
-        let robot = &mut self.robots[place];
-        let epoch = robot.epoch?;
-        if let Some(open) = robot.open.clone().filter(|_| again) {
-            return Some(open);
-        }
-        robot.seq += 1;
-        let working = u32::try_from(robot.working.len()).expect("a robot works on few jobs");
-        let listed = |work: &Work| Listed {
-            job: work.held.job,
-            fence: work.held.fence.clone(),
-            progress: None,
-        };
-        Some(SyncRequest {
-            epoch,
-            seq: robot.seq,
-            mode: if working == 0 { Mode::Idle } else { Mode::Busy },
-            free_slots: MAX_JOBS.saturating_sub(working),
-            running: robot.working.iter().map(listed).collect(),
-        })
     }
 
     /// Some of what has begun comes to an end.
@@ -376,36 +336,5 @@ impl Fleet {
             queue::Swept::default()
         );
         assert_eq!(engine.dispatch().await.expect("the store answers").assigned, 0);
-    }
-}
-
-impl Robot {
-    fn hear(&mut self, answer: &SyncAnswer) {
-        for lease in &answer.leases {
-            let of = |work: &Work| work.held.job == lease.job && work.held.fence.attempt == lease.attempt;
-            match lease.status {
-                LeaseStatus::Renewed => self
-                    .working
-                    .iter_mut()
-                    .filter(|work| of(work))
-                    .for_each(|work| work.begun = true),
-                // A report that is on its way is sent all the same.
-                LeaseStatus::Lost => self.working.retain(|work| !of(work) || work.done.is_some()),
-                LeaseStatus::Cancel => {
-                    let stopped = self.working.iter_mut().filter(|work| of(work) && work.done.is_none());
-                    stopped.for_each(|work| work.done = Some(Outcome::Cancelled));
-                }
-            }
-        }
-        for given in &answer.assign {
-            let held = Held::from(given);
-            if !self.working.iter().any(|work| work.held == held) {
-                self.working.push(Work {
-                    held,
-                    begun: false,
-                    done: None,
-                });
-            }
-        }
     }
 }

@@ -171,7 +171,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         12 => (lease(), how(), option::of(0..2_u8), wrong())
             .prop_map(|(lease, how, result, wrong)| Step::Finish { lease, how, result, wrong }),
         2 => (lease(), wrong()).prop_map(|(lease, wrong)| Step::Release { lease, wrong }),
-        2 => (lease(), 0..3_u32, 0..2_u8).prop_map(|(lease, seq, text)| Step::Log { lease, seq, text }),
+        4 => (0..2_usize, 0..3_u32, 0..2_u8).prop_map(|(lease, seq, text)| Step::Log { lease, seq, text }),
         2 => (lease(), 0..2_u8, any::<u8>()).prop_map(|(lease, name, value)| Step::Checkpoint { lease, name, value }),
         1 => (robot(), any::<bool>()).prop_map(|(robot, drain)| Step::Drain(robot, drain)),
         1 => robot().prop_map(Step::Remove),

@@ -17,7 +17,7 @@ pub trait Place {
 #[derive(Debug)]
 pub struct Memory;
 
-/// In SQLite, in memory.
+/// In `SQLite`, in memory.
 #[derive(Debug)]
 pub struct Sqlite;
 

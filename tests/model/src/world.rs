@@ -1,24 +1,27 @@
 //! The operations on a store: makes a call and gives the answer by numbers.
 
+mod robots;
+mod rows;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use domain::{
-    Job, JobId, JobSpec, LeaseToken, Rejection, RobotId, TenantName, Timestamp,
-    job::{Dedup, Fence, JobError, Outcome, Priority, Progress},
-    robot::{Mode, SyncRejection},
+    JobId, JobSpec, LeaseToken, Rejection, RobotId, TenantName, Timestamp,
+    job::{Dedup, Priority},
+    robot::SyncRejection,
 };
 use queue::{
-    Idempotency, JobFilter, JobView, LeaseStatus, Listed, NewRobot, QueueChange, Refusal, Store, Submission,
-    SubmitError, Submitted, SubmittedHow, SyncAnswer, SyncRequest,
+    Idempotency, JobFilter, JobView, NewRobot, QueueChange, Refusal, Store, Submission, SubmitError, Submitted,
+    SubmittedHow,
 };
 use queue_conformance::{
     audit,
-    kit::{Held, Kit, client, new_robot, queue, report, submission, words, workflow},
+    kit::{Kit, client, new_robot, queue, submission, words, workflow},
 };
 
 use crate::call::{
-    Answer, Ask, CALL_TAKES, CAPABILITIES, Call, Filter, Given, How, JobNumber, JobRow, Profile, QUEUES, Refused,
-    RobotNumber, RobotRow, STEPS_SHOWN, Shown, Status, Sync, Taken, Told, View, WORKFLOWS,
+    Answer, Ask, CALL_TAKES, CAPABILITIES, Call, Filter, JobNumber, Profile, QUEUES, Refused, RobotNumber, Taken,
+    WORKFLOWS,
 };
 
 /// An engine on a store, and the numbers of what it made.
@@ -125,50 +128,6 @@ impl World {
                 self.robots.push(self.kit.register(registered(profile)).await);
                 Answer::Registered(self.robots.len() - 1)
             }
-            Call::OpenSession(robot, holding) => {
-                let holding: Vec<(JobId, Fence)> = holding.iter().map(|shown| self.fence(shown)).collect();
-                Answer::Opened(engine.open_session(&tenant, &self.robots[*robot], &holding).await?)
-            }
-            Call::Sync(robot, sync) => {
-                let answer = engine
-                    .sync(&tenant, &self.robots[*robot], self.sync_request(sync))
-                    .await?;
-                Answer::Synced(self.told(&answer))
-            }
-            Call::Finish(robot, shown, how, result) => {
-                let (job, fence) = self.fence(shown);
-                let result = result.map(|result| result.to_string());
-                let report = report(&Held { job, fence }, outcome(*how), result.as_deref());
-                let answered = engine.finish(&tenant, &self.robots[*robot], job, report).await?;
-                Answer::Ended(answered.state, answered.repeated)
-            }
-            Call::Release(robot, shown) => {
-                let (job, fence) = self.fence(shown);
-                Answer::State(engine.release(&tenant, &self.robots[*robot], job, fence).await?)
-            }
-            Call::Log(robot, shown, seq, text) => {
-                let (job, fence) = self.fence(shown);
-                engine
-                    .append_log(&tenant, &self.robots[*robot], job, fence, *seq, vec![*text])
-                    .await?;
-                Answer::Done
-            }
-            Call::Checkpoint(robot, shown, name, value) => {
-                let ((job, fence), name) = (self.fence(shown), name.to_string());
-                let name = name.parse().expect("a digit is a good name");
-                engine
-                    .put_checkpoint(&tenant, &self.robots[*robot], job, fence, name, value.to_string())
-                    .await?;
-                Answer::Done
-            }
-            Call::Drain(robot, drain) => {
-                engine.set_drain(&tenant, &self.robots[*robot], *drain).await?;
-                Answer::Done
-            }
-            Call::Remove(robot) => {
-                engine.remove_robot(&tenant, &self.robots[*robot], &client()).await?;
-                Answer::Done
-            }
             Call::Dispatch => Answer::Dispatched(engine.dispatch().await?.assigned),
             Call::Sweep => {
                 let swept = engine.sweep().await?;
@@ -178,6 +137,7 @@ impl World {
                 self.kit.pass(*time);
                 Answer::Done
             }
+            of_a_robot => return self.make_for_robot(of_a_robot).await,
         })
     }
 
@@ -247,126 +207,6 @@ impl World {
         }
     }
 
-    fn sync_request(&self, sync: &Sync) -> SyncRequest {
-        let progress = sync.percent.map(|percent| Progress {
-            percent: Some(percent),
-            message: None,
-        });
-        let listed = |shown: &Shown| {
-            let (job, fence) = self.fence(shown);
-            Listed {
-                job,
-                fence,
-                progress: progress.clone(),
-            }
-        };
-        SyncRequest {
-            epoch: sync.epoch,
-            seq: sync.seq,
-            mode: match (sync.draining, sync.running.is_empty()) {
-                (true, _) => Mode::Draining,
-                (false, true) => Mode::Idle,
-                (false, false) => Mode::Busy,
-            },
-            free_slots: sync.free_slots,
-            running: sync.running.iter().map(listed).collect(),
-        }
-    }
-
-    fn told(&mut self, answer: &SyncAnswer) -> Told {
-        let status = |status| match status {
-            LeaseStatus::Renewed => Status::Renewed,
-            LeaseStatus::Lost => Status::Lost,
-            LeaseStatus::Cancel => Status::Cancel,
-        };
-        let leases = answer
-            .leases
-            .iter()
-            .map(|it| (self.number(it.job), it.attempt, status(it.status), it.ttl))
-            .collect();
-        let mut assign = Vec::new();
-        for given in &answer.assign {
-            let job = self.number(given.job.id);
-            self.tokens.insert((job, given.attempt), given.token.clone());
-            assign.push(Given {
-                job,
-                attempt: given.attempt,
-                ttl: given.lease_ttl,
-                payload: given.payload.as_deref().map(digit),
-                checkpoints: given
-                    .checkpoints
-                    .iter()
-                    .map(|(name, value)| (digit(name), digit(value)))
-                    .collect(),
-            });
-        }
-        Told {
-            leases,
-            assign,
-            drain: answer.drain,
-        }
-    }
-
-    /// Everything that anybody can see.
-    pub async fn view(&self) -> View {
-        let (engine, tenant) = (&self.kit.engine, &self.kit.tenant);
-        let jobs = audit::all_jobs(engine, tenant).await;
-        let mut jobs: Vec<JobRow> = jobs.into_iter().map(|view| self.job_row(view)).collect();
-        jobs.sort_by_key(|row| row.number);
-        let robots = audit::all_robots(engine, tenant).await;
-        let now = self.kit.now();
-        let row = |robot: &domain::Robot| RobotRow {
-            number: self.robot_number(&robot.id),
-            state: robot.state(now),
-            epoch: robot.epoch,
-            drain: robot.drain,
-        };
-        View {
-            jobs,
-            robots: robots.iter().map(row).collect(),
-        }
-    }
-
-    fn job_row(&self, view: JobView) -> JobRow {
-        let Job {
-            state,
-            reason,
-            attempts,
-            spec,
-            error,
-            progress,
-            settled,
-            history,
-            ..
-        } = &view.job;
-        let since = |at: Timestamp| at.since(self.began);
-        let hold = state.last_hold();
-        JobRow {
-            number: self.number(view.job.id),
-            state: state.name(),
-            reason: *reason,
-            attempt: attempts.given,
-            attempts_left: view.job.attempts_left(),
-            robot: hold.map(|hold| self.robot_number(&hold.robot)),
-            held: hold.map(|hold| (since(hold.leased_at), hold.started_at.map(since))),
-            created: since(view.job.created_at),
-            ended: match state {
-                domain::job::State::Ended { at, .. } => Some(since(*at)),
-                _ => None,
-            },
-            cancel_requested: view.job.cancel_requested_at.map(since),
-            percent: progress.as_ref().and_then(|progress| progress.percent),
-            error: error.as_ref().map(|error| error.kind),
-            beside: (view.payload.as_deref().map(digit), view.result.as_deref().map(digit)),
-            settled: *settled,
-            retry_of: spec.retry_of.map(|job| self.number(job)),
-            steps: history[history.len().saturating_sub(STEPS_SHOWN)..]
-                .iter()
-                .map(|step| (step.to, step.attempt, step.reason))
-                .collect(),
-        }
-    }
-
     fn filter(&self, filter: &Filter) -> JobFilter {
         JobFilter {
             state: filter.state,
@@ -375,19 +215,6 @@ impl World {
             robot: filter.robot.and_then(|robot| self.robots.get(robot).cloned()),
             labels: BTreeMap::new(),
         }
-    }
-
-    fn fence(&self, shown: &Shown) -> (JobId, Fence) {
-        let token = self.tokens[&(shown.job, shown.attempt)].clone();
-        let wrong = || LeaseToken::parse("lt_wrong").expect("a good token");
-        let token = if shown.right { token } else { wrong() };
-        (
-            self.jobs[shown.job],
-            Fence {
-                attempt: shown.attempt,
-                token,
-            },
-        )
     }
 
     fn made(&mut self, view: &JobView) -> Answer {
@@ -458,21 +285,6 @@ fn registered(profile: &Profile) -> NewRobot {
         ),
         max_jobs: profile.max_jobs,
         ..new_robot()
-    }
-}
-
-fn outcome(how: How) -> Outcome {
-    match how {
-        How::Succeeded => Outcome::Succeeded,
-        How::Cancelled => Outcome::Cancelled,
-        How::Failed(kind, retry_after_seconds) => Outcome::Failed {
-            error: JobError {
-                kind,
-                code: None,
-                message: "it broke".to_owned(),
-            },
-            retry_after_seconds,
-        },
     }
 }
 

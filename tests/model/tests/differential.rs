@@ -14,7 +14,7 @@ use queue::memory::MemoryStore;
 use queue_conformance::audit;
 
 /// How many steps each seed takes.
-const STEPS: usize = 300;
+const STEPS: usize = 250;
 
 /// Where seeds beyond the fixed ones begin.
 const MORE_FROM: u64 = 1_000;

@@ -8,14 +8,14 @@ use proptest::test_runner::Config;
 use proptest_state_machine::prop_state_machine;
 
 prop_state_machine! {
-    #![proptest_config(Config { cases: 48, ..Config::default() })]
+    #![proptest_config(Config { cases: 32, ..Config::default() })]
 
     #[test]
     fn memory_agrees_with_the_model(sequential 1..120 => Beside<Memory>);
 }
 
 prop_state_machine! {
-    #![proptest_config(Config { cases: 6, ..Config::default() })]
+    #![proptest_config(Config { cases: 4, ..Config::default() })]
 
     #[test]
     fn sqlite_agrees_with_the_model(sequential 1..120 => Beside<Sqlite>);
@@ -25,7 +25,7 @@ mod heavy {
     use super::*;
 
     prop_state_machine! {
-        #![proptest_config(Config { cases: 3, ..Config::default() })]
+        #![proptest_config(Config { cases: 2, ..Config::default() })]
 
         #[test]
         fn postgres_agrees_with_the_model(sequential 1..120 => Beside<Postgres>);

@@ -6,11 +6,13 @@ pub mod cancelling;
 pub mod dispatching;
 pub mod explaining;
 pub mod finishing;
+pub mod keeping_keys;
 pub mod matching;
 pub mod noting;
 pub mod reading;
 pub mod retrying;
 pub mod sessions;
+pub mod storming;
 pub mod submitting;
 pub mod sweeping;
 pub mod syncing;
@@ -231,6 +233,8 @@ macro_rules! operation_case_list {
                 a_timer_that_was_put_off_is_set_anew
                 a_timer_of_an_old_attempt_does_nothing
                 two_sweeps_at_once_do_the_same_as_one
+                a_renewal_that_races_with_the_sweep_is_answered_truly
+                a_report_that_races_with_the_sweep_is_taken
                 one_sweep_goes_through_more_than_a_page
                 a_sweep_with_nothing_to_do_does_nothing
                 a_job_that_waits_for_days_is_still_found
@@ -241,6 +245,15 @@ macro_rules! operation_case_list {
                 a_dedup_key_does_not_outlive_its_job_for_long
                 no_promise_hangs_on_a_hint
                 counts_are_of_what_there_is
+            }
+            keeping_keys {
+                a_key_is_found_as_it_was_made
+                a_tenant_sees_its_own_keys
+                a_revoked_key_is_gone_at_once
+                another_tenants_key_is_not_revoked
+            }
+            storming {
+                a_storm_of_clients_robots_and_schedules_loses_nothing
             }
         }
     };
@@ -284,6 +297,8 @@ mod tests {
         ("finishing", include_str!("finishing.rs")),
         ("noting", include_str!("noting.rs")),
         ("sweeping", include_str!("sweeping.rs")),
+        ("keeping_keys", include_str!("keeping_keys.rs")),
+        ("storming", include_str!("storming.rs")),
     ];
 
     #[test]

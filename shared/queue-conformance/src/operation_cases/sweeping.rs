@@ -174,6 +174,42 @@ pub async fn two_sweeps_at_once_do_the_same_as_one(kit: &Kit) {
     crate::audit::hold(&kit.engine, &kit.tenant).await;
 }
 
+pub async fn a_renewal_that_races_with_the_sweep_is_answered_truly(kit: &Kit) {
+    for round in 0..8 {
+        let job = kit.submit_plain().await;
+        let robot = kit.robot(1).await;
+        let held = robot.begin().await;
+        kit.pass(LEASE);
+        let other = kit.beside(40 + round, Settings::default());
+        let sweeping = tokio::spawn(async move { other.sweep().await });
+        let told = robot.renew(&held).await;
+        sweeping.await.unwrap();
+        let expected = match told {
+            queue::LeaseStatus::Renewed => StateName::Running,
+            _ => StateName::Ready,
+        };
+        assert_eq!(kit.state(job).await, expected, "told {told:?}");
+        // A report is taken in either case: nobody overtook it.
+        assert_eq!(robot.succeed(&held).await, StateName::Succeeded);
+    }
+    crate::audit::hold(&kit.engine, &kit.tenant).await;
+}
+
+pub async fn a_report_that_races_with_the_sweep_is_taken(kit: &Kit) {
+    for round in 0..8 {
+        let job = kit.submit_plain().await;
+        let robot = kit.robot(1).await;
+        let held = robot.begin().await;
+        kit.pass(LEASE);
+        let other = kit.beside(60 + round, Settings::default());
+        let sweeping = tokio::spawn(async move { other.sweep().await });
+        assert_eq!(robot.succeed(&held).await, StateName::Succeeded);
+        sweeping.await.unwrap();
+        assert_eq!(kit.state(job).await, StateName::Succeeded);
+        assert_eq!(kit.job(job).await.job.attempts.started, 1);
+    }
+}
+
 pub async fn one_sweep_goes_through_more_than_a_page(kit: &Kit) {
     let run_at = Some(kit.now() + secs(5));
     let later = |_| Submission {

@@ -3,6 +3,7 @@
 mod clients;
 mod ids;
 mod job;
+mod matching;
 mod robots;
 
 use std::{collections::BTreeMap, time::Duration};

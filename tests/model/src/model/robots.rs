@@ -1,6 +1,6 @@
 //! What robots ask for and report, and what is matched with them.
 
-use std::{cmp::Reverse, time::Duration};
+use std::time::Duration;
 
 use domain::{
     job::{Reason, StateName},
@@ -30,16 +30,16 @@ pub(crate) struct Robot {
     last: Option<Sync>,
     free_slots: u32,
     expected: Option<Duration>,
-    assigned: Option<Duration>,
+    pub(super) assigned: Option<Duration>,
     /// What takes of its slots until its next sync: the job, the attempt, and whether the robot was told.
-    slots: Vec<(JobNumber, u32, bool)>,
+    pub(super) slots: Vec<(JobNumber, u32, bool)>,
     /// What the last sync gave it.
-    answered: Vec<(JobNumber, u32)>,
+    pub(super) answered: Vec<(JobNumber, u32)>,
 }
 
 impl Robot {
     pub(crate) fn is_online(&self, now: Duration) -> bool {
-        now - self.seen < OFFLINE_AFTER
+        now < self.seen + OFFLINE_AFTER
     }
 
     pub(crate) fn fits(&self, number: RobotNumber, job: &Job) -> bool {
@@ -55,11 +55,11 @@ impl Robot {
         !self.drain && !self.last.as_ref().is_some_and(|sync| sync.draining)
     }
 
-    fn held(&self) -> u32 {
+    pub(super) fn held(&self) -> u32 {
         u32::try_from(self.slots.len()).expect("a robot has few slots")
     }
 
-    fn free(&self) -> u32 {
+    pub(super) fn free(&self) -> u32 {
         let untold = self.slots.iter().filter(|(.., told)| !told).count();
         let said = self
             .free_slots
@@ -76,7 +76,7 @@ impl Robot {
     }
 
     /// Whether it is expected within the shortest interval, and is not overdue by as much.
-    fn is_about_to_ask(&self, now: Duration) -> bool {
+    pub(super) fn is_about_to_ask(&self, now: Duration) -> bool {
         self.expected
             .is_some_and(|at| at <= now + BUSY_SYNC && now <= at + BUSY_SYNC)
     }
@@ -267,28 +267,6 @@ impl Model {
         robot.free_slots = room;
     }
 
-    /// Ready jobs of open queues that somebody of interest fits, the first to go first.
-    fn candidates(&self, fits: impl Fn(&Job) -> bool) -> Vec<JobNumber> {
-        let ready = |job: &&Job| job.state() == StateName::Ready && !self.is_paused(job.ask.queue) && fits(job);
-        let mut ready: Vec<&Job> = self.jobs.iter().flatten().filter(ready).collect();
-        ready.sort_by_key(|job| (Reverse(job.ask.priority), job.queued, job.id));
-        ready.into_iter().map(|job| job.number).collect()
-    }
-
-    fn give(&mut self, number: JobNumber, to: RobotNumber, robot: &mut Robot, told: bool) {
-        let now = self.now;
-        let Some(lease) = self.jobs[number].as_ref().map(|job| self.lease_of(job.ask.queue)) else {
-            return;
-        };
-        let Some(job) = self.jobs[number].as_mut() else { return };
-        job.lease(to, lease, now);
-        robot.slots.push((number, job.given, told));
-        robot.assigned = Some(now);
-        if told {
-            robot.answered.push((number, job.given));
-        }
-    }
-
     fn assignments(&self, number: RobotNumber) -> Vec<Given> {
         let answered = self.robots[number]
             .as_ref()
@@ -311,46 +289,6 @@ impl Model {
             })
         };
         answered.into_iter().filter_map(given).collect()
-    }
-
-    /// Reserves ready jobs for robots that are about to ask, each for the least loaded that fits.
-    pub(super) fn dispatch(&mut self) -> Answer {
-        let now = self.now;
-        let about = |robot: &Robot| robot.free() > 0 && robot.is_about_to_ask(now);
-        let mut fleet: Vec<(RobotNumber, Robot, u32)> = self
-            .robots
-            .iter()
-            .enumerate()
-            .filter_map(|(number, robot)| Some((number, robot.clone().filter(about)?, 0)))
-            .collect();
-        let slots: u32 = fleet.iter().map(|(_, robot, _)| robot.free()).sum();
-        let offered = self.candidates(|job| fleet.iter().any(|(number, robot, _)| robot.fits(*number, job)));
-        let before: Vec<Option<Duration>> = fleet.iter().map(|(_, robot, _)| robot.assigned).collect();
-        let mut assigned = 0;
-        for number in offered.into_iter().take(slots as usize) {
-            let Some(job) = self.jobs[number].as_ref().filter(|job| !job.is_due(now)) else {
-                continue;
-            };
-            let load = |robot: &Robot| u64::from(robot.held()) * 1_000_000 / u64::from(robot.profile.max_jobs);
-            let fit = fleet
-                .iter()
-                .enumerate()
-                .filter(|(_, (to, robot, _))| robot.free() > 0 && robot.fits(*to, job));
-            // The least loaded, then the one that was given least, then the one that waited longest, then the newest.
-            let best =
-                fit.min_by_key(|(place, (to, robot, given))| (load(robot), *given, before[*place], Reverse(*to)));
-            let Some(place) = best.map(|(place, _)| place) else {
-                continue;
-            };
-            let (to, mut robot, given) = fleet[place].clone();
-            self.give(number, to, &mut robot, false);
-            fleet[place] = (to, robot, given + 1);
-            assigned += 1;
-        }
-        for (number, robot, _) in fleet {
-            self.robots[number] = Some(robot);
-        }
-        Answer::Dispatched(assigned)
     }
 
     pub(super) fn finish(&mut self, robot: RobotNumber, shown: &Shown, how: How, result: Option<u8>) -> Answered {
