@@ -8,7 +8,10 @@ use queue::{
 };
 use sqlx::{Error, PgExecutor, PgPool, Row};
 
-use crate::columns::{self, Keys, kind_code, limit};
+use crate::{
+    columns::{self, Keys, kind_code, limit},
+    errors::TRIES_MAX,
+};
 
 const BLOBS: &str = "
     select b.kind, b.tenant, b.id, b.name, b.body
@@ -117,18 +120,23 @@ pub(crate) async fn put<'e>(executor: impl PgExecutor<'e>, blobs: Vec<Blob>) -> 
 
 pub(crate) async fn put_new(pool: &PgPool, blob: Blob) -> Result<BlobPut, Error> {
     let owner = &blob.key.owner;
-    let written = sqlx::query(PUT_NEW)
-        .bind(kind_code(owner.kind))
-        .bind(owner.partition.as_str())
-        .bind(owner.id.as_str())
-        .bind(blob.key.name.as_str())
-        .bind(blob.body)
-        .execute(pool)
-        .await?;
-    if written.rows_affected() == 1 {
-        return Ok(BlobPut::Stored);
+    for _ in 0..TRIES_MAX {
+        let written = sqlx::query(PUT_NEW)
+            .bind(kind_code(owner.kind))
+            .bind(owner.partition.as_str())
+            .bind(owner.id.as_str())
+            .bind(blob.key.name.as_str())
+            .bind(blob.body.as_slice())
+            .execute(pool)
+            .await?;
+        if written.rows_affected() == 1 {
+            return Ok(BlobPut::Stored);
+        }
+        let there = blobs(pool, std::slice::from_ref(&blob.key)).await?;
+        if let Some(body) = there.into_iter().flatten().next() {
+            return Ok(BlobPut::Exists(body));
+        }
+        // It was there a moment ago, and was purged since: now there may be room.
     }
-    // It was there a moment ago. If its job was purged since, what is there is nothing.
-    let there = blobs(pool, std::slice::from_ref(&blob.key)).await?;
-    Ok(BlobPut::Exists(there.into_iter().flatten().next().unwrap_or_default()))
+    Err(Error::RowNotFound)
 }

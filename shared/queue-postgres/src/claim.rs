@@ -122,9 +122,12 @@ async fn write<'a>(
     }
     let rows = bind_records!(sqlx::query(WRITE), records).fetch_all(connection).await?;
     let written: HashSet<Key> = rows.iter().map(columns::key).collect::<Result<_, _>>()?;
-    let outcome = |(record, first): (&Record, bool)| match first && written.contains(&record.key) {
-        true => Committed::Done,
-        false => Committed::Conflict,
+    let outcome = |(record, first): (&Record, bool)| {
+        if first && written.contains(&record.key) {
+            Committed::Done
+        } else {
+            Committed::Conflict
+        }
     };
     Ok(given.into_iter().zip(first).map(outcome).collect())
 }

@@ -1,5 +1,7 @@
 //! A Postgres that is away, and back again, and one without a schema.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},

@@ -1,5 +1,7 @@
 //! The view `jobs`: what people see who ask in SQL.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use domain::{
     LabelName,
     job::{ErrorKind, JobError, Outcome},

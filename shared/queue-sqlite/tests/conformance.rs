@@ -1,5 +1,7 @@
 //! The SQLite store keeps every promise of the seam, in a file and in memory.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use queue_conformance::{Fixture, store_suite};
 use queue_sqlite::SqliteStore;
 

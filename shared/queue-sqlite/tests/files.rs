@@ -1,5 +1,7 @@
 //! What only a file has: it is made, moved, replaced, shared with another process, and full of nonsense.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{fs, path::Path, pin::pin};
 
 use futures::{FutureExt, future::join_all, poll};

@@ -1,5 +1,7 @@
 //! How `SQLite` goes about each statement: by an index whose entries it reads in order, never over the whole table.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{collections::BTreeSet, fs};
 
 use queue_sqlite::SqliteStore;

@@ -99,7 +99,7 @@ impl Version {
 ///
 /// Its text is `tenant/queue/target/class`: `target` is the one robot that may have the jobs, or empty for any that
 /// meets `class`, and sorts lanes of one queue and target together. No part but `class` holds a `/`. At most
-/// 1,000 bytes: it is the key of an index.
+/// 2,000 bytes: it is the key of an index.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lane(String);
 
@@ -214,7 +214,7 @@ pub struct Blob {
     pub body: Vec<u8>,
 }
 
-/// One guarded write.
+/// One guarded write. With [`Version::ABSENT`], a check or a deletion holds only while there is no record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
     /// Put this record if what is stored still has its version (absent: if there is none).
@@ -335,7 +335,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Offers up to `limit` ready records of `lanes`, best first over all lanes, to `decide` and writes its grants.
     ///
-    /// Two claims at once never both write the same job. Grants come back in their order.
+    /// Two claims at once never both write the same job. Grants come back in their order. A claim may be offered less than
+    /// there is while another one looks at it.
     async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError>;
 
     /// Lanes with the text prefix `prefix` that hold ready records, at most `limit`, in the order of their text. Costs

@@ -1,6 +1,6 @@
 //! What finds records: lanes, the ready and the due index, counts.
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use domain::{QueueName, RobotId};
 use queue::store::{Change, Committed, Count, Key, Kind, Lane, Rank, Record, Store, Version, Write};
@@ -90,6 +90,23 @@ pub async fn lanes_of_any_text_are_found(store: Arc<dyn Store>) {
             beginning_alike.collect::<Vec<_>>()
         );
     }
+}
+
+/// The longest lane there is, of text that does not shrink when it is packed.
+pub async fn a_lane_may_be_long(store: Arc<dyn Store>) {
+    const LANE_BYTES_MAX: usize = 2_000;
+    let mut text = "acme/default//".to_owned();
+    for number in 1_u64.. {
+        write!(text, "{:x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).unwrap();
+        if text.len() >= LANE_BYTES_MAX {
+            break;
+        }
+    }
+    text.truncate(LANE_BYTES_MAX);
+    let lane = Lane::from_stored(text);
+    let stored = put(&*store, ready_job("a", &lane, 0, at(0))).await;
+    assert_eq!(store.lanes("acme/", 10).await.unwrap(), std::slice::from_ref(&lane));
+    assert_eq!(store.ready(&[lane], 10).await.unwrap(), [stored]);
 }
 
 /// By a claim, by a write, by a deletion.

@@ -65,6 +65,7 @@ macro_rules! store_case_list {
             indexes {
                 lanes_come_by_prefix_in_the_order_of_their_text
                 lanes_of_any_text_are_found
+                a_lane_may_be_long
                 a_lane_that_runs_empty_is_not_named
                 a_thousand_lanes_are_named_and_offered
                 ready_gives_what_a_claim_would_offer
