@@ -91,6 +91,8 @@ impl View {
     pub(super) fn close(&self) {
         // Nobody is left to be told where that fails.
         let _ = self.screen.clear();
+        // A bar draws itself once more when it is dropped, and would do so over what comes after the view.
+        self.screen.set_draw_target(ProgressDrawTarget::hidden());
     }
 }
 
