@@ -15,7 +15,7 @@ mod heavy {
     use tempfile::TempDir;
 
     /// How long something may take that is waited for.
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const PATIENCE: Duration = Duration::from_mins(1);
 
     /// How often it is looked for, where nobody tells.
     const LOOK: Duration = Duration::from_millis(50);
