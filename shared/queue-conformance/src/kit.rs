@@ -56,6 +56,18 @@ impl Clock for TestClock {
     }
 }
 
+/// A clock of another server: as far from the first as it is set.
+struct SkewedClock {
+    true_clock: Arc<TestClock>,
+    behind: Duration,
+}
+
+impl Clock for SkewedClock {
+    fn now(&self) -> Timestamp {
+        self.true_clock.now() - self.behind
+    }
+}
+
 /// Chance that is the same for the same seed.
 ///
 /// Draws count up in the bytes that order the ids made of them, so that jobs made in one millisecond have ids in the order in
@@ -125,6 +137,18 @@ impl Kit {
             entropy,
             settings,
         );
+        Self { engine, ..self.clone() }
+    }
+
+    /// Another engine on the same store, whose clock is `behind` the one that this kit moves.
+    #[must_use]
+    pub fn behind(&self, seed: u64, behind: Duration) -> Self {
+        let clock = SkewedClock {
+            true_clock: self.clock.clone(),
+            behind,
+        };
+        let (store, entropy) = (self.engine.store().clone(), Arc::new(SeededEntropy::new(seed)));
+        let engine = Engine::new(store, Arc::new(NoHints), Arc::new(clock), entropy, Settings::default());
         Self { engine, ..self.clone() }
     }
 

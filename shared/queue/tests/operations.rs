@@ -3,6 +3,7 @@
 use queue::memory::MemoryStore;
 use queue_conformance::Fixture;
 
+#[expect(clippy::unused_async, reason = "every store is made alike")]
 async fn in_memory() -> Fixture {
     Fixture::new(MemoryStore::new())
 }

@@ -254,6 +254,7 @@ macro_rules! operation_case_list {
             }
             storming {
                 a_storm_of_clients_robots_and_schedules_loses_nothing
+                clocks_some_seconds_apart_only_delay
             }
         }
     };

@@ -151,3 +151,38 @@ async fn all_ended(kit: &Kit, accepted: &[JobId]) -> bool {
     }
     true
 }
+
+pub async fn clocks_some_seconds_apart_only_delay(kit: &Kit) {
+    let slow = kit.behind(7, secs(5));
+    let (mut jobs, robot) = (Vec::new(), kit.robot(1).await);
+    for place in 0..6 {
+        let server = if place % 2 == 0 { kit } else { &slow };
+        jobs.push(server.submit_plain().await);
+        kit.pass(secs(1));
+    }
+    // The slow server sees jobs from the time to come, and hands them out all the same.
+    for place in 0..jobs.len() {
+        let servers = if place % 2 == 0 { [kit, &slow] } else { [&slow, kit] };
+        let answer = servers[0]
+            .engine
+            .sync(&kit.tenant, &robot.id, robot.request(1, &[]))
+            .await
+            .unwrap();
+        let held = Held::from(&answer.assign[0]);
+        for _ in 0..4 {
+            for server in servers {
+                let request = robot.request(0, &[&held]);
+                let told = server.engine.sync(&kit.tenant, &robot.id, request).await.unwrap();
+                assert_eq!(told.leases[0].status, LeaseStatus::Renewed);
+                kit.pass(secs(20));
+                slow.sweep().await;
+                kit.sweep().await;
+            }
+        }
+        assert_eq!(robot.succeed(&held).await, StateName::Succeeded);
+    }
+    for job in jobs {
+        assert_eq!(kit.job(job).await.job.attempts.given, 1, "no lease was lost");
+    }
+    crate::audit::hold(&kit.engine, &kit.tenant).await;
+}
