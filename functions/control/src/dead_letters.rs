@@ -3,7 +3,7 @@
 use app::{
     App, Problem,
     auth::{Caller, JobsRead, JobsWrite},
-    http::{self, OptionalJsonBody, PathParams, Query},
+    http::{self, OptionalJsonBody, PageParams, PathParams, Query},
     views::{JobView, PageView},
 };
 use axum::{extract::State, http::StatusCode, response::Response};
@@ -18,10 +18,7 @@ use crate::{
 /// List dead letters
 #[utoipa::path(
     get, path = "/v1/dead-letters", tag = "Dead letters", security(("bearer" = ["jobs:read"])),
-    params(
-        ("limit" = Option<u32>, Query, description = "1 to 200, by default 50."),
-        ("cursor" = Option<String>, Query, description = "The next_cursor of the page before."),
-    ),
+    params(PageParams),
     responses((status = 200, description = "A page.", body = PageView<JobView>)),
 )]
 pub(crate) async fn list_dead_letters(

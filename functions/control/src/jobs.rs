@@ -3,7 +3,7 @@
 use app::{
     App, Problem,
     auth::{Caller, JobsRead},
-    http::{self, PathParams, Query},
+    http::{self, PageParams, PathParams, Query},
     views::{JobView, PageView, moment},
 };
 use axum::{extract::State, http::StatusCode, response::Response};
@@ -27,8 +27,7 @@ use crate::{
         ("workflow" = Option<String>, Query, description = "Of this workflow."),
         ("robot" = Option<String>, Query, description = "Last handed to this robot."),
         ("label.NAME" = Option<String>, Query, description = "With this label; as many of these as you like."),
-        ("limit" = Option<u32>, Query, description = "1 to 200, by default 50."),
-        ("cursor" = Option<String>, Query, description = "The next_cursor of the page before."),
+        PageParams,
     ),
     responses((status = 200, description = "A page.", body = PageView<JobView>)),
 )]

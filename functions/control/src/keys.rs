@@ -6,7 +6,7 @@ use app::{
     App, Problem,
     auth::{Admin, Caller},
     form::{Field, Form, Read},
-    http::{self, JsonBody, PathParams, Query},
+    http::{self, JsonBody, PageParams, PathParams, Query},
     keys::NewKey,
     views::{KeyView, NewKeyView, PageView},
 };
@@ -74,10 +74,7 @@ fn scopes(field: &Field<'_>) -> Read<BTreeSet<Scope>> {
 /// Without their texts; robots' keys included.
 #[utoipa::path(
     get, path = "/v1/keys", tag = "Keys", security(("bearer" = ["admin"])),
-    params(
-        ("limit" = Option<u32>, Query, description = "1 to 200, by default 50."),
-        ("cursor" = Option<String>, Query, description = "The next_cursor of the page before."),
-    ),
+    params(PageParams),
     responses((status = 200, description = "A page.", body = PageView<KeyView>)),
 )]
 pub(crate) async fn list_keys(

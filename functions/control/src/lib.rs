@@ -26,7 +26,7 @@ pub use self::requests::{
     QueueCounts, RobotCounts, SetQueue, StatsAnswer, Step,
 };
 
-/// The OpenAPI document of all functions. A test prints it from their handlers and holds it to them, so that a function
+/// The `OpenAPI` document of all functions. A test prints it from their handlers and holds it to them, so that a function
 /// can serve the whole without knowing the others.
 pub const DOCUMENT: &str = include_str!("../openapi.json");
 

@@ -4,7 +4,7 @@ use app::{
     App, Problem,
     auth::{Caller, JobsRead, QueuesWrite},
     form::{Field, Form},
-    http::{self, JsonBody, PathParams, Query},
+    http::{self, JsonBody, PageParams, PathParams, Query},
     views::{PageView, QueueView},
 };
 use axum::{extract::State, http::StatusCode, response::Response};
@@ -16,10 +16,7 @@ use crate::requests::SetQueue;
 /// List queues
 #[utoipa::path(
     get, path = "/v1/queues", tag = "Queues", security(("bearer" = ["jobs:read"])),
-    params(
-        ("limit" = Option<u32>, Query, description = "1 to 200, by default 50."),
-        ("cursor" = Option<String>, Query, description = "The next_cursor of the page before."),
-    ),
+    params(PageParams),
     responses((status = 200, description = "A page.", body = PageView<QueueView>)),
 )]
 pub(crate) async fn list_queues(
@@ -51,17 +48,17 @@ pub(crate) async fn set_queue(
     path: PathParams,
     body: JsonBody,
 ) -> Result<Response, Problem> {
-    let (name, change) = (path.queue()?, body.read(change)?);
+    let (name, change) = (path.queue()?, body.read(|form| Some(change(form)))?);
     let queue = app.engine.set_queue(&caller.tenant, &name, change).await?;
     http::json(StatusCode::OK, &QueueView::from(queue))
 }
 
-fn change(form: &mut Form<'_>) -> Option<QueueChange> {
+fn change(form: &mut Form<'_>) -> QueueChange {
     let words = Strategy::ALL.map(Strategy::as_str);
     let leases = Queue::LEASE_SECONDS_MIN..=Queue::LEASE_SECONDS_MAX;
-    Some(QueueChange {
+    QueueChange {
         paused: form.optional("paused", Field::boolean),
         strategy: form.optional("strategy", |field| field.word(&words, Strategy::parse)),
         lease_seconds: form.optional("lease_seconds", |field| field.integer(leases)),
-    })
+    }
 }

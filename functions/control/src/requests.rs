@@ -1,4 +1,4 @@
-//! The shapes of requests and answers, for the OpenAPI document. The forms read the same fields.
+//! The shapes of requests and answers, for the `OpenAPI` document. The forms read the same fields.
 
 use std::collections::BTreeMap;
 

@@ -3,7 +3,7 @@
 use app::{
     App, Problem,
     auth::{Caller, RobotsRead, RobotsWrite},
-    http::{self, OptionalJsonBody, PathParams, Query},
+    http::{self, OptionalJsonBody, PageParams, PathParams, Query},
     views::{PageView, RobotView},
 };
 use axum::{extract::State, http::StatusCode, response::Response};
@@ -13,10 +13,7 @@ use crate::requests::Nothing;
 /// List robots
 #[utoipa::path(
     get, path = "/v1/robots", tag = "Robots", security(("bearer" = ["robots:read"])),
-    params(
-        ("limit" = Option<u32>, Query, description = "1 to 200, by default 50."),
-        ("cursor" = Option<String>, Query, description = "The next_cursor of the page before."),
-    ),
+    params(PageParams),
     responses((status = 200, description = "A page.", body = PageView<RobotView>)),
 )]
 pub(crate) async fn list_robots(

@@ -24,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
     get, path = "/v1/jobs/{id}/wait", tag = "Jobs", security(("bearer" = ["jobs:read"])),
     params(
         ("id" = String, Path, description = "The job."),
-        ("seconds" = Option<u32>, Query, description = "0 to 20, by default 20."),
+        ("seconds" = Option<u32>, Query, minimum = 0, maximum = 20, description = "By default 20."),
     ),
     responses((status = 200, description = "The job as it is.", body = JobView)),
 )]

@@ -40,7 +40,7 @@ pub async fn handle(app: &App, event: Value) -> Result<Value, Error> {
     Ok(json!({ "assigned": done.assigned, "conflicts": done.conflicts }))
 }
 
-/// Whether EventBridge sent it. What else is in it does not matter: a tick is a tick.
+/// Whether a schedule sent it. What else is in it does not matter: a tick is a tick.
 fn is_schedule(event: &Value) -> bool {
     event.get("detail-type").is_some() && event.get("source").is_some()
 }

@@ -30,7 +30,10 @@ const JOBS_MAX: usize = 1_000;
     post, path = "/v1/jobs/bulk", tag = "Jobs", security(("bearer" = ["jobs:write"])),
     params(("traceparent" = Option<String>, Header, description = "The W3C trace context that the robots are handed.")),
     request_body = BulkSubmit,
-    responses((status = 200, description = "What became of each job.", body = BulkSubmitted)),
+    responses(
+        (status = 200, description = "What became of each job.", body = BulkSubmitted),
+        (status = 503, description = "`overloaded`: too many jobs wait. `store_unavailable`. Both with `Retry-After`."),
+    ),
 )]
 pub(crate) async fn submit_jobs(
     State(app): State<App>,
@@ -59,9 +62,10 @@ pub(crate) async fn submit_jobs(
             Err(problem) => refused.push(failed(index, &problem, &request_id)),
         }
     }
-    let outcomes = match submissions.is_empty() {
-        true => Vec::new(),
-        false => app.engine.submit(&caller.tenant, &caller.actor(), submissions).await?,
+    let outcomes = if submissions.is_empty() {
+        Vec::new()
+    } else {
+        app.engine.submit(&caller.tenant, &caller.actor(), submissions).await?
     };
     let taken = places.into_iter().zip(outcomes);
     let answered = taken.map(|(index, outcome)| result(&app, &caller.tenant, index, outcome, &request_id));

@@ -35,6 +35,7 @@ use crate::{
             headers(("Location" = String, description = "Where the job is."))),
         (status = 200, description = "The job there is: the request came before, or the dedup key is held.", body = JobView,
             headers(("Idempotent-Replayed" = bool, description = "true when the request came before."))),
+        (status = 503, description = "`overloaded`: too many jobs wait. `store_unavailable`. Both with `Retry-After`."),
         (status = 409, description = "`idempotency_conflict` or `duplicate`, with `job_id`: nothing was written."),
     ),
 )]

@@ -1,4 +1,4 @@
-//! The shapes of requests and answers, for the OpenAPI document. `submission` reads the same fields.
+//! The shapes of requests and answers, for the `OpenAPI` document. `submission` reads the same fields.
 
 use std::collections::BTreeMap;
 

@@ -112,10 +112,10 @@ fn submission(form: &mut Form<'_>, around: &Circumstances<'_>) -> Option<Submiss
     let priority = form.optional("priority", priority);
     let run_at = run_at(form, around.now);
     let deadline = form.optional("deadline", |field| deadline(field, around.now));
-    let timeouts = form.optional("timeouts", |field| field.object(timeouts));
-    let retry = form.optional("retry", |field| field.object(retry));
-    let requires = form.optional("requires", |field| field.object(requires));
-    let prefers = form.optional("prefers", |field| field.object(prefers));
+    let timeouts = form.optional("timeouts", |field| field.object(|form| Some(timeouts(form))));
+    let retry = form.optional("retry", |field| field.object(|form| Some(retry(form))));
+    let requires = form.optional("requires", |field| field.object(|form| Some(requires(form))));
+    let prefers = form.optional("prefers", |field| field.object(|form| Some(prefers(form))));
     let on_lost = form.optional("on_lost", |field| field.word(&["retry", "fail"], on_lost));
     let dedup = form.optional("dedup", |field| field.object(dedup));
     let labels = form.optional("labels", fields::labels);
@@ -172,17 +172,17 @@ fn deadline(field: &Field<'_>, now: Timestamp) -> Read<Timestamp> {
     }
 }
 
-fn timeouts(form: &mut Form<'_>) -> Option<Timeouts> {
+fn timeouts(form: &mut Form<'_>) -> Timeouts {
     let second = |field: &Field<'_>| field.integer(1..=TIMEOUT_SECONDS_MAX);
     let queue_seconds = form.optional("queue_seconds", second);
     let run_seconds = form.optional("run_seconds", second);
-    Some(Timeouts {
+    Timeouts {
         queue_seconds,
         run_seconds: run_seconds.unwrap_or(Timeouts::default().run_seconds),
-    })
+    }
 }
 
-fn retry(form: &mut Form<'_>) -> Option<RetryPolicy> {
+fn retry(form: &mut Form<'_>) -> RetryPolicy {
     let usual = RetryPolicy::default();
     let wait = |field: &Field<'_>| field.integer(0..=WAIT_SECONDS_MAX);
     let max_attempts = form.optional("max_attempts", |field| field.integer(1..=100));
@@ -190,33 +190,33 @@ fn retry(form: &mut Form<'_>) -> Option<RetryPolicy> {
     let max_seconds = form.optional("max_seconds", wait);
     let multiplier = form.optional("multiplier", |field| field.number(1.0..=10.0));
     let jitter = form.optional("jitter", |field| field.number(0.0..=1.0));
-    Some(RetryPolicy {
+    RetryPolicy {
         max_attempts: max_attempts.unwrap_or(usual.max_attempts),
         initial_seconds: initial_seconds.unwrap_or(usual.initial_seconds),
         max_seconds: max_seconds.unwrap_or(usual.max_seconds),
         multiplier: multiplier.unwrap_or(usual.multiplier),
         jitter: jitter.unwrap_or(usual.jitter),
-    })
+    }
 }
 
-fn requires(form: &mut Form<'_>) -> Option<Requires> {
+fn requires(form: &mut Form<'_>) -> Requires {
     let capabilities = form.optional("capabilities", capabilities);
     let environment = form.optional("environment", |field| field.name(Word::parse));
     let robot = form.optional("robot", |field| field.name(RobotId::parse));
-    Some(Requires {
+    Requires {
         capabilities: capabilities.unwrap_or_default(),
         environment,
         robot,
-    })
+    }
 }
 
-fn prefers(form: &mut Form<'_>) -> Option<Prefers> {
+fn prefers(form: &mut Form<'_>) -> Prefers {
     let capabilities = form.optional("capabilities", capabilities);
     let robot = form.optional("robot", |field| field.name(RobotId::parse));
-    Some(Prefers {
+    Prefers {
         capabilities: capabilities.unwrap_or_default(),
         robot,
-    })
+    }
 }
 
 fn capabilities(field: &Field<'_>) -> Read<BTreeSet<Word>> {

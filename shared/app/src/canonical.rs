@@ -194,7 +194,7 @@ mod tests {
             let once = canonical(&text, &[]);
             proptest::prop_assert_eq!(canonical(&once, &[]), once.clone());
             let (one, other): (serde_json::Value, serde_json::Value) =
-                (serde_json::from_str(&text).unwrap(), serde_json::from_str(&once).unwrap());
+                (serde_json::from_str(&text).expect("JSON"), serde_json::from_str(&once).expect("JSON"));
             proptest::prop_assert_eq!(one, other);
         }
     }
@@ -214,6 +214,6 @@ mod tests {
                     .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
             ]
         })
-        .prop_map(|value| serde_json::to_string_pretty(&value).unwrap())
+        .prop_map(|value| serde_json::to_string_pretty(&value).expect("JSON"))
     }
 }

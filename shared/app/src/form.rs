@@ -30,13 +30,11 @@ pub fn read<'a, T>(text: &'a str, reader: impl FnOnce(&mut Form<'a>) -> Option<T
 impl<'a> Form<'a> {
     /// What is at `name`, which has to be there.
     pub fn required<T>(&mut self, name: &'static str, reader: impl FnOnce(&Field<'a>) -> Read<T>) -> Option<T> {
-        match self.take(name) {
-            Some(field) => self.note(reader(&field)),
-            None => {
-                self.wrong(name, "is required");
-                None
-            }
-        }
+        let Some(field) = self.take(name) else {
+            self.wrong(name, "is required");
+            return None;
+        };
+        self.note(reader(&field))
     }
 
     /// What is at `name`, if it is there and not `null`.

@@ -31,7 +31,7 @@ pub use self::{
     body::{BODY_BYTES_MAX, BULK_BYTES_MAX, BulkBody, JsonBody, LogChunk, OptionalJsonBody},
     headers::{IDEMPOTENCY_RULE, idempotency_key, is_idempotency_key, lease_token, traceparent},
     path::PathParams,
-    query::{LIMIT_DEFAULT, LIMIT_MAX, PageQuery, Query},
+    query::{LIMIT_DEFAULT, LIMIT_MAX, PageParams, PageQuery, Query},
     reply::{created, json, no_content},
 };
 use crate::{

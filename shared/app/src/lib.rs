@@ -1,4 +1,4 @@
-//! What the functions share: settings, telemetry, keys, forms, problems, metrics, health, and the OpenAPI document.
+//! What the functions share: settings, telemetry, keys, forms, problems, metrics, health, and the `OpenAPI` document.
 //!
 //! It stands between HTTP and the queue. It decides nothing about a job, and keeps no secret where it could be printed.
 

@@ -1,4 +1,4 @@
-//! The OpenAPI document: what the handlers say of themselves, and what is true of all of them.
+//! The `OpenAPI` document: what the handlers say of themselves, and what is true of all of them.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use utoipa::{
     openapi::{
         self, Components, Content, HeaderBuilder, Info, Ref, RefOr, Response, ResponseBuilder, Tag,
         path::{Operation, ParameterIn},
-        schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type},
+        schema::{ObjectBuilder, Type},
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
@@ -20,6 +20,9 @@ pub const BEARER: &str = "bearer";
 
 /// The name of the header scheme.
 const HEADER: &str = "api_key";
+
+/// What routes of a robot's own name in the place of a scope.
+const ROBOT: &str = "robot";
 
 /// A refusal, as RFC 9457 has it. `code` is one of the words listed there; more members may follow.
 #[derive(Debug, Serialize, ToSchema)]
@@ -92,6 +95,7 @@ pub fn merged(documents: impl IntoIterator<Item = openapi::OpenApi>) -> openapi:
     let components = whole.components.get_or_insert_with(Components::new);
     add_schemes(components);
     describe_codes(components);
+    add_common_answers(components);
     for item in whole.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
         operations.into_iter().flatten().for_each(complete);
@@ -145,9 +149,47 @@ fn describe_codes(components: &mut Components) {
     }
 }
 
-/// Adds to a route the answers that follow from what it takes.
+/// The refusals that follow from what a route takes: a name, and the codes, which share a status.
+const REFUSALS: [(&str, &[Code]); 10] = [
+    ("Malformed", &[Code::MalformedJson, Code::MalformedBody]),
+    ("Unauthorized", &[Code::Unauthorized]),
+    ("MissingScope", &[Code::MissingScope]),
+    ("NotThatRobot", &[Code::MissingScope, Code::WrongRobot]),
+    ("NotFound", &[Code::NotFound]),
+    ("TooLarge", &[Code::TooLarge, Code::PayloadTooLarge]),
+    ("UnsupportedMediaType", &[Code::UnsupportedMediaType]),
+    ("Invalid", &[Code::Invalid]),
+    ("Internal", &[Code::Internal]),
+    ("StoreUnavailable", &[Code::StoreUnavailable]),
+];
+
+/// The name of the header that every answer has.
+const REQUEST_ID: &str = "RequestId";
+
+/// Describes once what many routes answer.
+fn add_common_answers(components: &mut Components) {
+    let id = HeaderBuilder::new().description(Some("The id of the request.")).build();
+    components.headers.insert(REQUEST_ID.to_owned(), id.into());
+    for (name, codes) in REFUSALS {
+        let meanings: Vec<String> = codes
+            .iter()
+            .map(|code| format!("`{}`: {}", code.as_str(), code.meaning()))
+            .collect();
+        let mut response = ResponseBuilder::new().description(meanings.join(" ")).build();
+        finish_response(&mut response);
+        components.responses.insert(name.to_owned(), RefOr::T(response));
+    }
+}
+
+/// Adds to a route the refusals that follow from what it takes.
 fn complete(operation: &mut Operation) {
-    let needs_key = operation.security.is_some();
+    let scopes: Vec<String> = operation
+        .security
+        .iter()
+        .flatten()
+        .filter_map(scopes_of)
+        .flatten()
+        .collect();
     let params = operation.parameters.as_deref().unwrap_or_default();
     let has_in = |place: &ParameterIn| {
         params
@@ -156,22 +198,27 @@ fn complete(operation: &mut Operation) {
     };
     let (has_path, has_query) = (has_in(&ParameterIn::Path), has_in(&ParameterIn::Query));
     let has_body = operation.request_body.is_some();
-    let mut statuses = vec![500];
-    if needs_key {
-        statuses.extend([401, 403, 503]);
+    let mut refusals = vec!["Internal"];
+    match scopes.first().map(String::as_str) {
+        Some(ROBOT) => refusals.extend(["Unauthorized", "NotThatRobot", "StoreUnavailable"]),
+        Some(_) => refusals.extend(["Unauthorized", "MissingScope", "StoreUnavailable"]),
+        None => {}
     }
     if has_path {
-        statuses.push(404);
+        refusals.push("NotFound");
     }
     if has_body {
-        statuses.extend([400, 413, 415]);
+        refusals.extend(["Malformed", "TooLarge", "UnsupportedMediaType"]);
     }
     if has_body || has_query {
-        statuses.push(422);
+        refusals.push("Invalid");
     }
-    for status in statuses {
-        let entry = operation.responses.responses.entry(status.to_string());
-        entry.or_insert_with(|| RefOr::T(refusal(status)));
+    for (name, codes) in REFUSALS.iter().filter(|(name, _)| refusals.contains(name)) {
+        let entry = operation
+            .responses
+            .responses
+            .entry(codes[0].status().as_str().to_owned());
+        entry.or_insert_with(|| RefOr::Ref(Ref::from_response_name(*name)));
     }
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
@@ -181,20 +228,10 @@ fn complete(operation: &mut Operation) {
     accept_both_schemes(operation);
 }
 
-/// The answer that a request was refused with `status`.
-fn refusal(status: u16) -> Response {
-    let codes = Code::ALL.iter().filter(|code| code.status().as_u16() == status);
-    // The codes of a conflict are each route's own.
-    let meanings: Vec<String> = codes
-        .map(|code| format!("`{}`: {}", code.as_str(), code.meaning()))
-        .collect();
-    ResponseBuilder::new().description(meanings.join(" ")).build()
-}
-
 /// Gives a refusal its document, and every answer its id.
 fn finish_response(response: &mut Response) {
-    let id = HeaderBuilder::new().description(Some("The id of the request.")).build();
-    response.headers.insert("x-request-id".to_owned(), id.into());
+    let id = Ref::new(format!("#/components/headers/{REQUEST_ID}"));
+    response.headers.insert("x-request-id".to_owned(), RefOr::Ref(id));
     if response.content.is_empty() && is_refusal(response) {
         let problem = Content::new(Some(Ref::from_schema_name("Problem")));
         response
@@ -221,12 +258,4 @@ fn accept_both_schemes(operation: &mut Operation) {
 fn scopes_of(requirement: &SecurityRequirement) -> Option<Vec<String>> {
     let value = serde_json::to_value(requirement).ok()?;
     serde_json::from_value(value.get(BEARER)?.clone()).ok()
-}
-
-/// A moment in a schema.
-pub fn date_time() -> openapi::Object {
-    ObjectBuilder::new()
-        .schema_type(SchemaType::new(Type::String))
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
-        .build()
 }

@@ -60,9 +60,9 @@ pub struct Settings {
 /// Where everything is kept. A password in it is printed neither by `Debug` nor by `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub enum StoreUrl {
-    /// A SQLite file.
+    /// A `SQLite` file.
     Sqlite(PathBuf),
-    /// SQLite in memory: gone with the process.
+    /// `SQLite` in memory: gone with the process.
     SqliteMemory,
     /// A Postgres database.
     Postgres(String),
@@ -111,7 +111,7 @@ impl Settings {
             &mut mistakes,
             number(get(IDLE_SYNC_SECONDS), IDLE_SYNC_SECONDS, 1..=IDLE_SYNC_ALLOWED),
         );
-        let log_format = keep(&mut mistakes, log_format(get(LOG_FORMAT), on_lambda));
+        let log_format = keep(&mut mistakes, log_format(get(LOG_FORMAT).as_deref(), on_lambda));
         let log = keep(&mut mistakes, log(get(LOG)));
         match (store, log_format, log) {
             (Some(store), Some(log_format), Some(log)) if mistakes.is_empty() => Ok(Self {
@@ -161,8 +161,8 @@ fn number<T: FromStr + PartialOrd + fmt::Display>(
         .ok_or_else(|| format!("{name} must be an integer from {least} to {most}"))
 }
 
-fn log_format(value: Option<String>, on_lambda: bool) -> Result<LogFormat, String> {
-    match value.as_deref().map(str::trim) {
+fn log_format(value: Option<&str>, on_lambda: bool) -> Result<LogFormat, String> {
+    match value.map(str::trim) {
         Some("json") => Ok(LogFormat::Json),
         Some("text") => Ok(LogFormat::Text),
         Some(_) => Err(format!("{LOG_FORMAT} must be json or text")),

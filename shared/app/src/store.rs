@@ -15,10 +15,10 @@ use crate::{
 /// A store that is kept open.
 #[derive(Clone, Debug)]
 pub enum OpenStore {
-    /// SQLite.
-    Sqlite(SqliteStore),
+    /// `SQLite`.
+    Sqlite(Arc<SqliteStore>),
     /// Postgres.
-    Postgres(PostgresStore),
+    Postgres(Arc<PostgresStore>),
 }
 
 /// One step of a store's schema, and whether the store has it.
@@ -38,17 +38,21 @@ impl OpenStore {
     /// Opens the store of `settings`. One in memory has its schema at once; any other is left as it is.
     pub async fn open(settings: &Settings) -> Result<Self, StoreError> {
         match &settings.store {
-            StoreUrl::Sqlite(path) => Ok(Self::Sqlite(SqliteStore::open(&path.to_string_lossy()).await?)),
+            StoreUrl::Sqlite(path) => {
+                let store = SqliteStore::open(&path.to_string_lossy()).await?;
+                Ok(Self::Sqlite(Arc::new(store)))
+            }
             StoreUrl::SqliteMemory => {
                 let store = SqliteStore::open(":memory:").await?;
                 store.migrate().await?;
-                Ok(Self::Sqlite(store))
+                Ok(Self::Sqlite(Arc::new(store)))
             }
             StoreUrl::Postgres(url) => {
                 let options = PostgresOptions {
                     max_connections: settings.connections_max,
                 };
-                Ok(Self::Postgres(PostgresStore::connect(url, options).await?))
+                let store = PostgresStore::connect(url, options).await?;
+                Ok(Self::Postgres(Arc::new(store)))
             }
         }
     }
@@ -56,8 +60,8 @@ impl OpenStore {
     /// The store as the queue sees it.
     pub fn shared(&self) -> Arc<dyn Store> {
         match self {
-            Self::Sqlite(store) => Arc::new(store.clone()),
-            Self::Postgres(store) => Arc::new(store.clone()),
+            Self::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
+            Self::Postgres(store) => Arc::clone(store) as Arc<dyn Store>,
         }
     }
 
@@ -121,7 +125,6 @@ pub fn engine(store: &OpenStore, settings: &Settings) -> Engine {
         retention: settings.retention,
         backlog_max: settings.backlog_max,
         idle_sync: settings.idle_sync,
-        ..defaults
     };
     Engine::new(
         store.shared(),

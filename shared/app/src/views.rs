@@ -20,6 +20,7 @@ use crate::problem::Problem;
 
 /// One page of a list, newest first.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Page)]
 pub struct PageView<T> {
     /// What is on it.
     pub items: Vec<T>,

@@ -156,7 +156,8 @@ async fn limited(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
 }
 
 fn is_too_long(error: &(dyn Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| (*error).source()).any(|error| error.is::<LengthLimitError>())
+    let mut causes = std::iter::successors(Some(error), |error| (*error).source());
+    causes.any(<dyn Error>::is::<LengthLimitError>)
 }
 
 fn unpacked(packed: &[u8]) -> Result<Vec<u8>, Problem> {

@@ -7,6 +7,7 @@ use axum::{
     http::request::Parts,
 };
 use queue::{Page, store::Position};
+use utoipa::IntoParams;
 
 use super::cursor;
 use crate::{
@@ -119,6 +120,17 @@ impl Query {
 
 fn pointer(name: &str) -> String {
     format!("query/{name}")
+}
+
+/// The parameters of a list, for the `OpenAPI` document.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageParams {
+    /// How many entries the page may have.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    pub limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    pub cursor: Option<String>,
 }
 
 /// Which page of a list is asked for.

@@ -1,0 +1,182 @@
+//! Every sample event through the handler that AWS would give it to, conversion included.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use api_tests::{FlakyStore, World};
+use app::{App, http};
+use axum::Router;
+use lambda_http::{Adapter, Context, LambdaEvent, lambda_runtime::Service as _, request::LambdaRequest};
+use queue::memory::MemoryStore;
+use serde_json::{Value, json};
+
+/// What each sample of an HTTP function is answered with: the status, and a word of the body.
+const HTTP: &[(&str, u16, &str)] = &[
+    ("submit/good", 201, "\"workflow\":\"invoice-export\""),
+    ("submit/base64", 201, "\"team\":\"finance\""),
+    ("submit/malformed", 400, "malformed_json"),
+    ("submit/invalid", 422, "/priority"),
+    ("submit/no-key", 401, "unauthorized"),
+    ("submit/bulk", 200, "\"status\":422"),
+    ("submit/unknown-path", 404, "not_found"),
+    ("robot-callback/register", 201, "\"robot_id\""),
+    ("robot-callback/register-base64", 201, "\"key\":\"rk_"),
+    ("robot-callback/malformed", 400, "malformed_json"),
+    ("robot-callback/no-key", 401, "unauthorized"),
+    ("robot-callback/session-without-robot-key", 403, "\"scope\":\"robot\""),
+    ("robot-callback/log-base64", 403, "missing_scope"),
+    ("control/list", 200, "\"items\":[]"),
+    ("control/bad-query", 422, "query/limit"),
+    ("control/no-key", 401, "unauthorized"),
+    ("control/cancel-base64", 404, "not_found"),
+    ("control/malformed", 400, "malformed_json"),
+    ("control/pause", 200, "\"paused\":true"),
+    ("control/health", 200, "\"healthy\""),
+    ("control/document", 200, "\"openapi\""),
+    ("control/wrong-method", 405, "method_not_allowed"),
+];
+
+/// What each sample of the other functions is answered with.
+const OTHERS: &[(&str, &str)] = &[
+    ("dispatch/schedule", r#"{"assigned":1,"conflicts":0}"#),
+    ("dispatch/direct", r#"{"assigned":1,"conflicts":0}"#),
+    ("dispatch/direct-queue", r#"{"assigned":1,"conflicts":0}"#),
+    ("dispatch/hints", r#"{"batchItemFailures":[]}"#),
+    (
+        "dispatch/hints-one-malformed",
+        r#"{"batchItemFailures":[{"itemIdentifier":"m-2"}]}"#,
+    ),
+    (
+        "timeout-sweep/schedule",
+        r#"{"conflicts":0,"ended":0,"leases_lost":0,"more":false,"purged":0,"ready":1,"rearmed":0,"retried":0}"#,
+    ),
+    (
+        "timeout-sweep/direct",
+        r#"{"conflicts":0,"ended":0,"leases_lost":0,"more":false,"purged":0,"ready":1,"rearmed":0,"retried":0}"#,
+    ),
+];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events")
+}
+
+fn sample(name: &str) -> String {
+    fs::read_to_string(folder().join(format!("{name}.json"))).expect("the sample is there")
+}
+
+/// The router that the function's `main` serves.
+fn function(name: &str, app: &App) -> Router {
+    let (router, _) = match name.split('/').next() {
+        Some("submit") => submit::router(app.clone()),
+        Some("robot-callback") => robot_callback::router(app.clone()),
+        _ => control::router(app.clone()),
+    };
+    http::finish(router, app)
+}
+
+#[tokio::test]
+async fn every_http_sample_is_answered_as_it_should_be() {
+    for (name, status, word) in HTTP {
+        let world = World::on(Arc::new(MemoryStore::new())).await;
+        let text = sample(name).replace("Bearer KEY", &format!("Bearer {}", world.admin));
+        let request: LambdaRequest = serde_json::from_str(&text).expect("the sample is an event");
+        let mut adapter = Adapter::from(function(name, &world.app));
+        let answer = adapter
+            .call(LambdaEvent::new(request, Context::default()))
+            .await
+            .expect("the handler answers");
+        let answer = serde_json::to_value(answer).expect("an answer is JSON");
+        assert_eq!(answer["statusCode"], *status, "{name}: {answer}");
+        let body = answer["body"].as_str().expect("a body");
+        assert!(body.contains(word), "{name}: {body}");
+        assert_eq!(
+            answer["headers"]["x-request-id"], "JKJaXmPLvHcESHA=",
+            "{name}: the gateway's id is kept"
+        );
+        assert_eq!(answer["isBase64Encoded"], false, "{name}");
+    }
+}
+
+/// A world with a ready job, a robot that is about to ask for one, and a job whose time has come.
+async fn waiting() -> World {
+    let world = World::on(Arc::new(MemoryStore::new())).await;
+    let robot = world.robot(&json!({ "name": "r" })).await;
+    world.submit(&json!({ "workflow": "a", "delay_seconds": 3 })).await;
+    world.put("/v1/queues/default", &json!({ "paused": true })).await;
+    world.submit(&json!({ "workflow": "a" })).await;
+    robot.sync(1, &[]).await;
+    world.put("/v1/queues/default", &json!({ "paused": false })).await;
+    world.clock.advance(std::time::Duration::from_secs(28));
+    world
+}
+
+#[tokio::test]
+async fn every_other_sample_is_answered_as_it_should_be() {
+    for (name, expected) in OTHERS {
+        let world = waiting().await;
+        let answer = handle(name, &world.app).await.expect("the handler answers");
+        assert_eq!(answer.to_string(), *expected, "{name}");
+    }
+}
+
+async fn handle(name: &str, app: &App) -> Result<Value, lambda_runtime::Error> {
+    let event: Value = serde_json::from_str(&sample(name)).expect("the sample is JSON");
+    match name.split('/').next() {
+        Some("dispatch") => dispatch::handle(app, event).await,
+        _ => timeout_sweep::handle(app).await,
+    }
+}
+
+#[tokio::test]
+async fn with_the_store_away_a_tick_fails_and_every_hint_comes_again() {
+    let store = Arc::new(FlakyStore::new(Arc::new(MemoryStore::new())));
+    let world = World::on(store.clone()).await;
+    store.set_away(true);
+    for name in ["dispatch/schedule", "dispatch/direct-queue", "timeout-sweep/schedule"] {
+        assert!(handle(name, &world.app).await.is_err(), "{name}");
+    }
+    let answer = handle("dispatch/hints-one-malformed", &world.app)
+        .await
+        .expect("a batch is answered");
+    let failed = answer["batchItemFailures"].as_array().expect("failures").iter();
+    let mut failed: Vec<&str> = failed
+        .filter_map(|failure| failure["itemIdentifier"].as_str())
+        .collect();
+    failed.sort_unstable();
+    assert_eq!(failed, ["m-1", "m-2", "m-3"]);
+}
+
+#[tokio::test]
+async fn an_event_that_is_none_of_these_is_refused() {
+    let world = World::on(Arc::new(MemoryStore::new())).await;
+    for event in [
+        json!({ "queue": "default" }),
+        json!({ "tenant": "A", "queue": "q" }),
+        json!([1]),
+        json!("x"),
+        json!(null),
+    ] {
+        assert!(dispatch::handle(&world.app, event.clone()).await.is_err(), "{event}");
+    }
+}
+
+#[test]
+fn every_sample_is_run() {
+    let mut kept: BTreeMap<String, usize> = BTreeMap::new();
+    for function in fs::read_dir(folder()).expect("the folder is there").flatten() {
+        for file in fs::read_dir(function.path()).expect("a folder a function").flatten() {
+            let name = file.file_name().to_string_lossy().trim_end_matches(".json").to_owned();
+            kept.insert(format!("{}/{name}", function.file_name().to_string_lossy()), 0);
+        }
+    }
+    let run = HTTP
+        .iter()
+        .map(|(name, _, _)| *name)
+        .chain(OTHERS.iter().map(|(name, _)| *name));
+    let run: BTreeMap<String, usize> = run.map(|name| (name.to_owned(), 0)).collect();
+    assert_eq!(kept, run);
+}
