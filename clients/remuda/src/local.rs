@@ -40,6 +40,10 @@ impl StoreOption {
 }
 
 /// What the store says when it does not do its part, with its causes.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "errors are handed over where they are mapped"
+)]
 pub(crate) fn of_store(error: StoreError) -> Failure {
     let mut message = error.to_string();
     let mut cause = std::error::Error::source(&error);

@@ -16,12 +16,15 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// What bounds every statement, every wait for a lock and every transaction left open, so that one stuck caller does not
 /// hold back the rest or the vacuum. Sent as start-up options: a pooler that refuses those must set them for the role
 /// (`alter role … set statement_timeout = …`) and be told to ignore the start-up parameter `options`.
-const SESSION: [(&str, &str); 4] = [
+const SESSION: [(&str, &str); 5] = [
     ("statement_timeout", "30s"),
     ("lock_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "5s"),
     // Compiling a statement takes longer than any of ours runs.
     ("jit", "off"),
+    // The tables grow from nothing faster than their statistics: a plan that was kept from when they were small reads
+    // them whole. Planning anew each time costs a fraction of a millisecond.
+    ("plan_cache_mode", "force_custom_plan"),
 ];
 
 /// How the store uses Postgres.

@@ -1,4 +1,4 @@
-//! The SQLite store keeps every promise of the seam, in a file and in memory.
+//! The `SQLite` store keeps every promise of the seam, in a file and in memory.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
