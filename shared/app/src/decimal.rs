@@ -5,6 +5,9 @@ use std::fmt;
 /// Beyond so many digits an exponent is no number that anybody means; such numbers are told apart by their digits alone.
 const EXPONENT_DIGITS_MAX: usize = 18;
 
+/// Integers with no more zeros than this at their end are written without an exponent.
+const PLAIN_ZEROS_MAX: usize = 20;
+
 /// The value of a JSON number: `digits × 10^exponent`, `digits` without zeros at either end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decimal {
@@ -84,7 +87,10 @@ impl fmt::Display for Decimal {
         }
         let sign = if self.negative { "-" } else { "" };
         match &self.exponent {
-            Exponent::Known(exponent) => write!(out, "{sign}{}e{exponent}", self.digits),
+            Exponent::Known(exponent) => match usize::try_from(*exponent) {
+                Ok(zeros) if zeros <= PLAIN_ZEROS_MAX => write!(out, "{sign}{}{}", self.digits, "0".repeat(zeros)),
+                _ => write!(out, "{sign}{}e{exponent}", self.digits),
+            },
             Exponent::Vast(exponent, shift) => write!(out, "{sign}{}e{exponent}.{shift}", self.digits),
         }
     }
