@@ -1,102 +1,32 @@
 //! What a test of the operations stands on: an engine on any store, a clock that stands still until it is moved, seeded
 //! chance, and short words for what clients and robots do.
 
+mod robot;
+mod time_and_chance;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
 use domain::{
     JobId, JobSpec, KeyId, QueueName, RobotId, TenantName, Timestamp, Word, WorkflowName,
-    job::{Actor, ErrorKind, Fence, JobError, Outcome, Reason, StateName},
-    robot::Mode,
+    job::{Actor, Reason, StateName},
 };
 use queue::{
-    Answered, ApiKey, Assignment, Clock, Engine, Entropy, FinishReport, JobFilter, JobView, LeaseStatus, Listed,
-    NewRobot, QueueChange, Refusal, Settings, Store, Submission, SubmitError, Submitted, SubmittedHow, Swept,
-    SyncAnswer, SyncRequest, hints::NoHints,
+    ApiKey, Clock, Engine, JobFilter, JobView, NewRobot, QueueChange, Refusal, Settings, Store, Submission,
+    SubmitError, Submitted, SubmittedHow, Swept, hints::NoHints,
 };
-use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-/// The moment at which every test begins, in milliseconds since 1970.
-const BEGINNING_MS: i64 = 1_790_000_000_000;
+use self::time_and_chance::SkewedClock;
+pub use self::{
+    robot::{Held, TestRobot, failed, report},
+    time_and_chance::{SeededEntropy, TestClock},
+};
 
 /// How long a lease of a queue nobody changed is.
 pub const LEASE: Duration = Duration::from_mins(1);
-
-/// A clock that stands still until a test moves it.
-#[derive(Debug)]
-pub struct TestClock {
-    micros: AtomicI64,
-}
-
-impl TestClock {
-    /// Moves the clock on by `time`.
-    pub fn pass(&self, time: Duration) {
-        let micros = i64::try_from(time.as_micros()).expect("a test spans no more than some years");
-        self.micros.fetch_add(micros, Ordering::SeqCst);
-    }
-}
-
-impl Default for TestClock {
-    fn default() -> Self {
-        Self {
-            micros: AtomicI64::new(Timestamp::from_millis(BEGINNING_MS).as_micros()),
-        }
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.micros.load(Ordering::SeqCst))
-    }
-}
-
-/// A clock of another server: as far from the first as it is set.
-struct SkewedClock {
-    true_clock: Arc<TestClock>,
-    behind: Duration,
-}
-
-impl Clock for SkewedClock {
-    fn now(&self) -> Timestamp {
-        self.true_clock.now() - self.behind
-    }
-}
-
-/// Chance that is the same for the same seed.
-///
-/// Draws count up in the bytes that order the ids made of them, so that jobs made in one millisecond have ids in the order in
-/// which they were made.
-#[derive(Debug)]
-pub struct SeededEntropy {
-    state: Mutex<(u32, StdRng)>,
-}
-
-impl SeededEntropy {
-    /// The draws of `seed`.
-    pub fn new(seed: u64) -> Self {
-        Self {
-            state: Mutex::new((0, StdRng::seed_from_u64(seed))),
-        }
-    }
-}
-
-impl Entropy for SeededEntropy {
-    fn draw(&self) -> [u8; 16] {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (drawn, generator) = &mut *state;
-        *drawn += 1;
-        let mut bytes: [u8; 16] = generator.random();
-        bytes[..3].fill(0);
-        bytes[3..7].copy_from_slice(&drawn.to_be_bytes());
-        bytes
-    }
-}
 
 /// An engine on one store, and the clock that it reads.
 #[derive(Clone)]
@@ -289,12 +219,7 @@ impl Kit {
     /// A new robot in its first session.
     pub async fn robot_like(&self, new: NewRobot) -> TestRobot {
         let id = self.register(new).await;
-        let mut robot = TestRobot {
-            kit: self.clone(),
-            id,
-            epoch: 0,
-            seq: AtomicU64::new(0),
-        };
+        let mut robot = TestRobot::new(self.clone(), id);
         robot.open_session(&[]).await;
         robot
     }
@@ -317,156 +242,6 @@ impl Kit {
             .await
             .expect("the robot is new")
             .id
-    }
-}
-
-/// A robot that works by the rules, one call at a time.
-pub struct TestRobot {
-    kit: Kit,
-    /// Its id.
-    pub id: RobotId,
-    /// Its session.
-    pub epoch: u64,
-    seq: AtomicU64,
-}
-
-/// A lease that a robot was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// The job.
-    pub job: JobId,
-    /// What the robot has to show.
-    pub fence: Fence,
-}
-
-impl From<&Assignment> for Held {
-    fn from(given: &Assignment) -> Self {
-        Self {
-            job: given.job.id,
-            fence: Fence {
-                attempt: given.attempt,
-                token: given.token.clone(),
-            },
-        }
-    }
-}
-
-impl TestRobot {
-    /// Opens a new session that holds `holding`.
-    pub async fn open_session(&mut self, holding: &[&Held]) {
-        let holding: Vec<(JobId, Fence)> = holding.iter().map(|held| (held.job, held.fence.clone())).collect();
-        let opened = self.kit.engine.open_session(&self.kit.tenant, &self.id, &holding).await;
-        self.epoch = opened.expect("the robot is there");
-        self.seq.store(0, Ordering::SeqCst);
-    }
-
-    /// The next sync of an idle robot with `free_slots`, which works on `running`.
-    pub fn request(&self, free_slots: u32, running: &[&Held]) -> SyncRequest {
-        let listed = |held: &&Held| Listed {
-            job: held.job,
-            fence: held.fence.clone(),
-            progress: None,
-        };
-        SyncRequest {
-            epoch: self.epoch,
-            seq: self.seq.fetch_add(1, Ordering::SeqCst) + 1,
-            mode: if running.is_empty() { Mode::Idle } else { Mode::Busy },
-            free_slots,
-            running: running.iter().map(listed).collect(),
-        }
-    }
-
-    /// Sends a sync.
-    pub async fn send(&self, request: SyncRequest) -> Result<SyncAnswer, Refusal> {
-        self.kit.engine.sync(&self.kit.tenant, &self.id, request).await
-    }
-
-    /// The next sync, which must be answered.
-    pub async fn sync(&self, free_slots: u32, running: &[&Held]) -> SyncAnswer {
-        self.send(self.request(free_slots, running))
-            .await
-            .expect("the sync is in turn")
-    }
-
-    /// Asks for `free_slots` jobs and gives what it got.
-    pub async fn ask(&self, free_slots: u32) -> Vec<Held> {
-        self.sync(free_slots, &[]).await.assign.iter().map(Held::from).collect()
-    }
-
-    /// Asks for one job, which must come.
-    pub async fn take(&self) -> Held {
-        let mut given = self.ask(1).await;
-        assert_eq!(given.len(), 1, "there is a job for {}", self.id);
-        given.remove(0)
-    }
-
-    /// Says that it works on `held`, and gives what it is told.
-    pub async fn renew(&self, held: &Held) -> LeaseStatus {
-        self.sync(0, &[held]).await.leases[0].status
-    }
-
-    /// Takes a job and begins it.
-    pub async fn begin(&self) -> Held {
-        let held = self.take().await;
-        assert_eq!(self.renew(&held).await, LeaseStatus::Renewed);
-        held
-    }
-
-    /// Reports the end of an attempt.
-    pub async fn finish(&self, held: &Held, outcome: Outcome, result: Option<&str>) -> Result<Answered, Refusal> {
-        let report = report(held, outcome, result);
-        self.kit
-            .engine
-            .finish(&self.kit.tenant, &self.id, held.job, report)
-            .await
-    }
-
-    /// Reports a success, which must be taken.
-    pub async fn succeed(&self, held: &Held) -> StateName {
-        self.finish(held, Outcome::Succeeded, None)
-            .await
-            .expect("the report is taken")
-            .state
-    }
-
-    /// Reports an application error, which must be taken.
-    pub async fn fail(&self, held: &Held) -> StateName {
-        self.finish(held, failed(ErrorKind::Application), None)
-            .await
-            .expect("the report is taken")
-            .state
-    }
-
-    /// Gives the job back.
-    pub async fn release(&self, held: &Held) -> Result<StateName, Refusal> {
-        self.kit
-            .engine
-            .release(&self.kit.tenant, &self.id, held.job, held.fence.clone())
-            .await
-    }
-
-    /// Sends a chunk of its log.
-    pub async fn log(&self, held: &Held, seq: u32, chunk: &str) -> Result<(), Refusal> {
-        let (engine, fence) = (&self.kit.engine, held.fence.clone());
-        engine
-            .append_log(
-                &self.kit.tenant,
-                &self.id,
-                held.job,
-                fence,
-                seq,
-                chunk.as_bytes().to_vec(),
-            )
-            .await
-    }
-
-    /// Keeps a checkpoint.
-    pub async fn checkpoint(&self, held: &Held, name: &str, value: &str) -> Result<(), Refusal> {
-        let name = name.parse().expect("a good name");
-        let (engine, fence) = (&self.kit.engine, held.fence.clone());
-        engine
-            .put_checkpoint(&self.kit.tenant, &self.id, held.job, fence, name, value.to_owned())
-            .await
     }
 }
 
@@ -504,30 +279,6 @@ pub fn new_robot() -> NewRobot {
         max_jobs: 1,
         version: None,
         labels: BTreeMap::new(),
-    }
-}
-
-/// The report that `held` ended so.
-pub fn report(held: &Held, outcome: Outcome, result: Option<&str>) -> FinishReport {
-    let digest = format!("{outcome:?} {result:?}");
-    FinishReport {
-        fence: held.fence.clone(),
-        outcome,
-        result: result.map(str::to_owned),
-        digest,
-    }
-}
-
-/// A failure of this kind that leaves the time of the next attempt to the job.
-pub fn failed(kind: ErrorKind) -> Outcome {
-    let error = JobError {
-        kind,
-        code: None,
-        message: "it broke".to_owned(),
-    };
-    Outcome::Failed {
-        error,
-        retry_after_seconds: None,
     }
 }
 
