@@ -2,6 +2,7 @@
 
 pub mod blobs;
 pub mod claims;
+pub mod contents;
 pub mod indexes;
 pub mod lists;
 pub mod purging;
@@ -30,6 +31,8 @@ macro_rules! store_case_list {
                 changes_of_one_call_stand_each_on_their_own
                 a_call_may_carry_nothing
                 a_call_may_carry_a_thousand_changes
+            }
+            contents {
                 bodies_hold_any_text
                 times_may_lie_far_apart
                 names_that_begin_alike_are_never_mixed
@@ -114,6 +117,7 @@ mod tests {
     const LISTED: &[(&str, &[&str])] = store_case_list!(@names);
     const FILES: &[(&str, &str)] = &[
         ("records", include_str!("records.rs")),
+        ("contents", include_str!("contents.rs")),
         ("races", include_str!("races.rs")),
         ("claims", include_str!("claims.rs")),
         ("indexes", include_str!("indexes.rs")),
