@@ -10,6 +10,7 @@ use axum::{
 use flate2::read::MultiGzDecoder;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
+use super::query::Query;
 use crate::{
     form::{self, Form},
     json,
@@ -102,6 +103,7 @@ impl FromRequest<App> for LogChunk {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _app: &App) -> Result<Self, Problem> {
+        refuse_query(&request)?;
         let (encoding, is_text) = (encoding(request.headers()), is_of(request.headers(), "text/plain"));
         let body = limited(request, LOG_BYTES_MAX).await?;
         if !is_text && !body.is_empty() {
@@ -115,7 +117,13 @@ impl FromRequest<App> for LogChunk {
     }
 }
 
+/// A route with a body takes no parameters beside it: one that was meant for the body must not be passed over.
+fn refuse_query(request: &Request) -> Result<(), Problem> {
+    Query::read(request.uri().query().unwrap_or_default()).finish()
+}
+
 async fn json_bytes(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
+    refuse_query(&request)?;
     let (encoding, is_json) = (
         encoding(request.headers()),
         is_of(request.headers(), "application/json"),

@@ -42,7 +42,7 @@ impl FromRequestParts<App> for Query {
 }
 
 impl Query {
-    fn read(raw: &str) -> Self {
+    pub(super) fn read(raw: &str) -> Self {
         let mut params: Vec<(String, String)> = url::form_urlencoded::parse(raw.as_bytes())
             .take(PARAMS_MAX + 1)
             .map(|(name, value)| (name.into_owned(), value.into_owned()))

@@ -115,5 +115,8 @@ pub async fn a_bad_query_is_refused(store: Arc<dyn Store>) {
             "query/queue",
             "query/limit",
         ]);
+    let misplaced = json!({ "filter": { "queue": "default" } });
+    let bulk = world.post("/v1/jobs/bulk-cancel?dry_run=true", &misplaced).await;
+    bulk.is_invalid_at(&["query/dry_run"]);
     world.get("/v1/stats?x=1").await.is_invalid_at(&["query/x"]);
 }
