@@ -1,5 +1,6 @@
 //! `cargo xtask …`: what is done to this repository, as opposed to what it does.
 
+mod needed;
 mod tally;
 mod test;
 
@@ -29,4 +30,9 @@ fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().task {
         Task::Test { arguments } => test::run(&arguments),
     }
+}
+
+/// Says what is being done, apart from what the tests print.
+fn say(line: &str) {
+    eprintln!("xtask: {line}");
 }

@@ -5,11 +5,11 @@ use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Instant;
 
 use anyhow::{Context, ensure};
-use servers::{Postgres, TEST_POSTGRES};
 
+use crate::needed::Needed;
+use crate::say;
 use crate::tally::Tally;
 
 /// The profile in `.config/nextest.toml` that writes the report from which the tests are counted.
@@ -33,20 +33,20 @@ struct Run {
 /// Runs the tests that the arguments pick (all, without any); the exit code is a success only if each of them passed.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
     let root = root()?;
-    let postgres = Needed::postgres()?;
+    let needed = Needed::up()?;
     let mut runs = Vec::new();
     if has_nextest() {
-        runs.push(nextest(&root, arguments, &postgres)?);
+        runs.push(nextest(&root, arguments, &needed)?);
         if arguments.is_empty() && has_doctests(&root)? {
-            runs.push(cargo_test(&root, &["--doc".to_owned()], &postgres)?);
+            runs.push(cargo_test(&root, &["--doc".to_owned()], &needed)?);
         }
     } else {
         say(
             "cargo-nextest is not installed (cargo install cargo-nextest --locked): running cargo test, which takes longer",
         );
-        runs.push(cargo_test(&root, arguments, &postgres)?);
+        runs.push(cargo_test(&root, arguments, &needed)?);
     }
-    drop(postgres);
+    drop(needed);
     Ok(close(&runs))
 }
 
@@ -61,37 +61,10 @@ fn close(runs: &[Run]) -> ExitCode {
     if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The Postgres that all test processes share: our own, or one that the caller names.
-struct Needed {
-    url: String,
-    _ours: Option<Postgres>,
-}
-
-impl Needed {
-    fn postgres() -> anyhow::Result<Needed> {
-        if let Ok(url) = env::var(TEST_POSTGRES) {
-            say(&format!("Postgres: the one that {TEST_POSTGRES} names"));
-            return Ok(Needed { url, _ours: None });
-        }
-        say("Postgres: starting …");
-        let begun = Instant::now();
-        let ours = Postgres::builder().quick().start()?;
-        let version = ours.sql("postgres", "show server_version")?;
-        say(&format!(
-            "Postgres: {version} is up after {:.1} s",
-            begun.elapsed().as_secs_f64()
-        ));
-        Ok(Needed {
-            url: ours.url("postgres"),
-            _ours: Some(ours),
-        })
-    }
-}
-
-fn nextest(root: &Path, arguments: &[String], postgres: &Needed) -> anyhow::Result<Run> {
+fn nextest(root: &Path, arguments: &[String], needed: &Needed) -> anyhow::Result<Run> {
     let report = target(root).join(REPORT);
     forget(&report)?;
-    let mut command = cargo(root, postgres);
+    let mut command = cargo(root, needed);
     command
         .args(["nextest", "run", "--profile", PROFILE])
         .args(scope(arguments))
@@ -114,8 +87,8 @@ fn nextest(root: &Path, arguments: &[String], postgres: &Needed) -> anyhow::Resu
     })
 }
 
-fn cargo_test(root: &Path, arguments: &[String], postgres: &Needed) -> anyhow::Result<Run> {
-    let mut command = cargo(root, postgres);
+fn cargo_test(root: &Path, arguments: &[String], needed: &Needed) -> anyhow::Result<Run> {
+    let mut command = cargo(root, needed);
     command
         .args(["test", "--no-fail-fast"])
         .args(scope(arguments))
@@ -135,12 +108,10 @@ fn cargo_test(root: &Path, arguments: &[String], postgres: &Needed) -> anyhow::R
     Ok(Run { succeeded, tally })
 }
 
-fn cargo(root: &Path, postgres: &Needed) -> Command {
+fn cargo(root: &Path, needed: &Needed) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command
-        .current_dir(root)
-        .env(TEST_POSTGRES, &postgres.url)
-        .stdin(Stdio::null());
+    command.current_dir(root).stdin(Stdio::null());
+    needed.tell(&mut command);
     // What cargo told us of this package would look like a change to the build scripts that watch it, and rebuild what rests on them.
     for (name, _) in env::vars_os() {
         if OURS_ALONE
@@ -222,10 +193,6 @@ fn root() -> anyhow::Result<PathBuf> {
         .parent()
         .map(Path::to_owned)
         .context("xtask does not lie in the workspace")
-}
-
-fn say(line: &str) {
-    eprintln!("xtask: {line}");
 }
 
 #[cfg(test)]

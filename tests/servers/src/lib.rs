@@ -1,11 +1,25 @@
-//! Starts real servers for tests, benches and demos: each on a free port of loopback, with its data in a temporary folder, and gone when
-//! its owner is, even when that is killed.
+//! Starts real servers for tests, benches and demos: each on a free port, with its data in a temporary folder, and gone when its owner
+//! is, even when that is killed.
 //!
-//! It never starts a pretended server in the place of a real one: what is missing is an error that says how to get it.
+//! Postgres is Postgres; for AWS stand Amazon's own `DynamoDB` Local and a local SQS. It never starts anything less in the place of
+//! these: what is missing is an error that says how to get it.
 
 mod account;
+mod download;
+mod dynamodb;
+mod emulator;
 mod folder;
+mod keeper;
+mod npm;
 mod port;
 mod postgres;
+mod program;
+mod service;
+mod shared;
+mod sqs;
 
+pub use dynamodb::{DynamoDb, DynamoDbBuilder, TEST_DYNAMODB, shared_dynamodb};
+pub use emulator::Emulator;
 pub use postgres::{Builder, Cluster, Postgres, TEST_POSTGRES, shared};
+pub use service::Service;
+pub use sqs::{Sqs, TEST_SQS, shared_sqs};

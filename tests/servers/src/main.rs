@@ -1,19 +1,32 @@
-//! Runs one of the servers by hand: `cargo run -p servers -- postgres` prints its URL and its folder, and keeps it until interrupted.
+//! Runs one of the servers by hand: `cargo run -p servers -- postgres` prints its URL and its folder, and keeps it until interrupted;
+//! `dynamodb` and `sqs` do the same with their endpoints.
 
 use std::env;
+use std::path::Path;
 
 use anyhow::bail;
-use servers::Postgres;
+use servers::{DynamoDb, Postgres, Sqs};
 
 fn main() -> anyhow::Result<()> {
     match env::args().nth(1).as_deref() {
-        Some("postgres") => keep(&Postgres::start()?),
-        _ => bail!("usage: servers postgres"),
+        Some("postgres") => {
+            let server = Postgres::start()?;
+            keep(&server.url("postgres"), server.folder())
+        }
+        Some("dynamodb") => {
+            let server = DynamoDb::start()?;
+            keep(&server.endpoint(), server.folder())
+        }
+        Some("sqs") => {
+            let server = Sqs::start()?;
+            keep(&server.endpoint(), server.folder())
+        }
+        _ => bail!("usage: servers postgres|dynamodb|sqs"),
     }
 }
 
-fn keep(server: &Postgres) -> ! {
-    println!("{}\n{}", server.url("postgres"), server.folder().display());
+fn keep(address: &str, folder: &Path) -> ! {
+    println!("{address}\n{}", folder.display());
     // Nothing is left to do: whatever ends this process ends the server too.
     loop {
         std::thread::park();

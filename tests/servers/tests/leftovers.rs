@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
-use servers::Postgres;
+use servers::{DynamoDb, Postgres, Sqs};
 use url::Url;
 
 /// How long the keeper of a killed owner may take to clean up.
@@ -23,12 +23,25 @@ const READY: u8 = b'Z';
 
 #[test]
 fn a_dropped_server_leaves_no_process_and_no_folder() {
-    let server = Postgres::builder().quick().start().expect("starts");
-    let folder = server.folder().to_owned();
+    let postgres = Postgres::builder().quick().start().expect("starts");
+    assert_goes(postgres, |it| it.folder());
+    assert_goes(DynamoDb::start().expect("starts"), |it| it.folder());
+    assert_goes(Sqs::start().expect("starts"), |it| it.folder());
+}
+
+fn assert_goes<Server>(server: Server, folder: fn(&Server) -> &Path) {
+    let folder = folder(&server).to_owned();
     assert!(!processes_of(&folder).is_empty(), "the test sees no server at all");
     drop(server);
     assert_eq!(processes_of(&folder), [] as [String; 0]);
     assert!(!folder.exists());
+}
+
+#[test]
+fn a_dropped_server_that_was_paused_leaves_nothing() {
+    let server = Sqs::start().expect("starts");
+    server.pause().expect("pauses");
+    assert_goes(server, |it| it.folder());
 }
 
 #[test]
@@ -54,22 +67,28 @@ fn a_panic_leaves_nothing() {
 
 #[test]
 fn an_owner_that_is_killed_leaves_nothing() {
-    let mut owner = Owner::start();
-    owner.child.kill().expect("kills the owner");
-    owner.assert_nothing_left();
+    for kind in ["postgres", "dynamodb", "sqs"] {
+        let mut owner = Owner::start(kind);
+        assert!(
+            !processes_of(&owner.folder).is_empty(),
+            "the test sees no {kind} at all"
+        );
+        owner.child.kill().expect("kills the owner");
+        owner.assert_nothing_left();
+    }
 }
 
 #[test]
 fn an_interrupted_group_leaves_nothing() {
     // As Ctrl-C on a terminal does, which signals all that it started.
-    let mut owner = Owner::start();
+    let mut owner = Owner::start("postgres");
     killpg(owner.id(), Signal::SIGINT).expect("interrupts the group");
     owner.assert_nothing_left();
 }
 
 #[test]
 fn an_owner_killed_while_a_client_is_busy_leaves_nothing() {
-    let mut owner = Owner::start();
+    let mut owner = Owner::start("postgres");
     let mut client = Client::connect(&owner.url);
     client.send(b'Q', b"select pg_sleep(600)\0");
     kill(owner.id(), Signal::SIGKILL).expect("kills the owner");
@@ -116,7 +135,7 @@ impl Client {
     }
 }
 
-/// Another process that owns a server: the program `servers postgres`.
+/// Another process that owns a server: the program `servers`.
 struct Owner {
     child: Child,
     url: String,
@@ -124,10 +143,10 @@ struct Owner {
 }
 
 impl Owner {
-    fn start() -> Owner {
+    fn start(kind: &str) -> Owner {
         use std::os::unix::process::CommandExt;
         let mut command = Command::new(env!("CARGO_BIN_EXE_servers"));
-        command.arg("postgres").process_group(0).stdout(Stdio::piped());
+        command.arg(kind).process_group(0).stdout(Stdio::piped());
         let mut child = command.spawn().expect("runs the owner");
         let mut lines = BufReader::new(child.stdout.take().expect("is piped")).lines();
         let url = lines.next().expect("prints a line").expect("is UTF-8");

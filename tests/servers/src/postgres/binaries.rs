@@ -10,6 +10,8 @@ use anyhow::{Context, ensure};
 use super::wheel;
 use crate::account::Account;
 use crate::folder::reachable_by_all;
+use crate::keeper::surround;
+use crate::program;
 
 /// Names the folder with the programs of Postgres.
 const BIN: &str = "REMUDA_POSTGRES_BIN";
@@ -70,21 +72,11 @@ impl Binaries {
     }
 }
 
-/// Keeps the settings of the user's own databases (`PGDATA`, `PGOPTIONS`, …) and language away from the command.
-pub(super) fn surround(command: &mut Command) {
-    command.env_clear().env("LC_ALL", "C");
-    for name in ["PATH", "LD_LIBRARY_PATH", "TMPDIR"] {
-        if let Some(value) = env::var_os(name) {
-            command.env(name, value);
-        }
-    }
-}
-
 fn on_path() -> Option<Binaries> {
-    let path = env::var_os("PATH")?;
     // A link leads to where the other programs are.
-    let real = |it: PathBuf| it.join("initdb").canonicalize().ok();
-    env::split_paths(&path)
+    let real = |it: &PathBuf| it.canonicalize().ok();
+    program::on_path("initdb")
+        .iter()
         .filter_map(real)
         .find_map(|initdb| Binaries::at(initdb.parent()?))
 }

@@ -2,28 +2,39 @@
 
 mod binaries;
 mod cluster;
-mod keeper;
 mod wheel;
 
-use std::env;
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
-
-use anyhow::anyhow;
+use std::path::Path;
+use std::process::Command;
 
 use binaries::Binaries;
 pub use cluster::Cluster;
-use keeper::Keeper;
 
 use crate::account::{self, Account};
+use crate::keeper::{Keeper, Kind};
+use crate::shared::Shared;
 use crate::{folder, port};
 
 /// Names the URL of a running Postgres, its user an administrator, that tests share in place of one a process.
 pub const TEST_POSTGRES: &str = "REMUDA_TEST_POSTGRES";
 
-/// How often another port is tried when somebody was quicker to take the one found free.
-const TRIES_MAX: usize = 5;
+static KIND: Kind = Kind {
+    name: "Postgres",
+    // QUIT stops it at once. TERM is for one too young to have set its handlers: a shell starts it with QUIT ignored.
+    stopped_by: "QUIT TERM",
+    is_up: |line| line.ends_with("database system is ready to accept connections"),
+    gave_up,
+};
+
+/// What `initdb` is told. It need not wait for a disk: a folder that is cut off is never used.
+const MADE_WITH: [&str; 5] = [
+    "--username=postgres",
+    "--auth=trust",
+    "--encoding=UTF8",
+    "--locale=C",
+    "--no-sync",
+];
 
 /// What every server is started with; a setting given to the builder comes later and wins.
 const SETTINGS: [(&str, &str); 4] = [
@@ -42,8 +53,7 @@ const QUICK: [(&str, &str); 2] = [("fsync", "off"), ("full_page_writes", "off")]
 /// Its user `postgres` needs no password, so whoever is on this machine can use it while it runs.
 pub struct Postgres {
     cluster: Cluster,
-    folder: PathBuf,
-    keeper: Mutex<Keeper>,
+    keeper: Keeper,
 }
 
 impl Postgres {
@@ -59,19 +69,17 @@ impl Postgres {
 
     /// Stops the server at once, as a power cut would; nothing runs or listens when this returns, and the data stay.
     pub fn stop(&self) -> anyhow::Result<()> {
-        self.keeper.lock().unwrap_or_else(PoisonError::into_inner).stop()
+        self.keeper.stop()
     }
 
     /// Starts a stopped server on the same port with the same data; it takes connections when this returns.
     pub fn start_again(&self) -> anyhow::Result<()> {
-        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        keeper.stop()?;
-        keeper.start()
+        self.keeper.start_again()
     }
 
     /// The folder that holds everything of this server, gone when the server is.
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.keeper.folder()
     }
 }
 
@@ -109,31 +117,21 @@ impl Builder {
     pub fn start(self) -> anyhow::Result<Postgres> {
         let account = account::unprivileged()?;
         let binaries = Binaries::find(account)?;
-        let mut failure = anyhow!("no port was tried");
-        for _ in 0..TRIES_MAX {
-            match self.start_on(port::free()?, &binaries, account) {
-                Ok(started) => return Ok(started),
-                // Only a port that was taken under our eyes is worth another try.
-                Err(error) if error.to_string().contains("in use") => failure = error,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(failure)
+        port::with_free(|port| self.start_on(port, &binaries, account))
     }
 
     fn start_on(&self, port: u16, binaries: &Binaries, account: Option<Account>) -> anyhow::Result<Postgres> {
         let folder = folder::make("remuda-postgres-", account)?;
-        let mut keeper = Keeper::hire(binaries, folder.path(), account, &self.options(port))?;
-        // From here on the keeper removes it, which outlives us.
-        let folder = folder.keep();
-        keeper.make()?;
+        let data = folder.path().join("data");
+        let mut make = Command::new(binaries.folder().join("initdb"));
+        make.arg("--pgdata").arg(&data).args(MADE_WITH);
+        let mut serve = Command::new(binaries.folder().join("postgres"));
+        serve.arg("-D").arg(&data).args(self.options(port));
+        let keeper = Keeper::hire(&KIND, folder, account, &serve)?;
+        keeper.run(&make)?;
         keeper.start()?;
         let cluster = Cluster::at(&format!("postgres://postgres@127.0.0.1:{port}"), binaries.clone())?;
-        Ok(Postgres {
-            cluster,
-            folder,
-            keeper: Mutex::new(keeper),
-        })
+        Ok(Postgres { cluster, keeper })
     }
 
     fn options(&self, port: u16) -> Vec<String> {
@@ -144,30 +142,30 @@ impl Builder {
     }
 }
 
+/// Whether a server that is starting says here that it cannot. Clients that come too early are refused with `FATAL` as well.
+fn gave_up(line: &str) -> bool {
+    line.contains("FATAL:") && !line.contains("FATAL:  the database system is ")
+}
+
 /// The Postgres that the tests of this process share: the one that `REMUDA_TEST_POSTGRES` names, or else a quick one of this process.
 pub fn shared() -> anyhow::Result<&'static Cluster> {
-    static SHARED: OnceLock<Result<Shared, String>> = OnceLock::new();
-    let shared = SHARED.get_or_init(|| Shared::reach().map_err(|error| format!("{error:#}")));
-    match shared {
-        Ok(Shared::Given(cluster)) => Ok(cluster),
-        Ok(Shared::Ours(postgres)) => Ok(postgres),
-        Err(error) => Err(anyhow!("{error}")),
-    }
+    static SHARED: Shared<Cluster, Postgres> = Shared::new();
+    SHARED.reach(
+        TEST_POSTGRES,
+        |url| Cluster::at(url, Binaries::find(account::unprivileged()?)?),
+        || Postgres::builder().quick().start(),
+    )
 }
 
-enum Shared {
-    Given(Cluster),
-    Ours(Postgres),
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Shared {
-    fn reach() -> anyhow::Result<Shared> {
-        match env::var(TEST_POSTGRES) {
-            Ok(url) => Ok(Shared::Given(Cluster::at(
-                &url,
-                Binaries::find(account::unprivileged()?)?,
-            )?)),
-            Err(_) => Ok(Shared::Ours(Postgres::builder().quick().start()?)),
-        }
+    #[test]
+    fn a_client_that_comes_too_early_does_not_fail_the_start() {
+        let early = "2026-11-21 12:00:00.000 UTC [7] FATAL:  the database system is starting up";
+        let taken = "2026-11-21 12:00:00.000 UTC [7] FATAL:  could not create any TCP/IP sockets";
+        assert!(!gave_up(early));
+        assert!(gave_up(taken));
     }
 }
