@@ -12,8 +12,8 @@ use std::{
 use async_trait::async_trait;
 use domain::{TenantName, Timestamp};
 use queue::store::{
-    Blob, BlobKey, BlobPut, Change, Committed, Count, Decide, Granted, Key, Kind, Lane, Position, Record, Store,
-    StoreError,
+    Blob, BlobKey, BlobPut, Change, Committed, Count, Decide, Granted, Key, Kind, Lane, Position, Record, Scanned,
+    Store, StoreError,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
@@ -227,5 +227,33 @@ impl Store for FaultyStore {
         self.before()?;
         let purged = self.below.purge(now, limit).await?;
         self.after(purged)
+    }
+
+    async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Scanned, StoreError> {
+        self.before()?;
+        if let Some(after) = after
+            && self.strikes(FAULTS_IN_HUNDRED)
+        {
+            // A page that holds none though the scan goes on.
+            return Ok(Scanned {
+                records: Vec::new(),
+                next: Some(after.to_owned()),
+            });
+        }
+        let limit = if self.strikes(FAULTS_IN_HUNDRED) { 1 } else { limit };
+        self.below.scan(after, limit).await
+    }
+
+    async fn restore(&self, records: Vec<Record>) -> Result<Vec<Committed>, StoreError> {
+        self.before()?;
+        let mut outcomes = Vec::with_capacity(records.len());
+        for record in records {
+            outcomes.extend(self.below.restore(vec![record]).await?);
+            // What came before stays done.
+            if self.strikes(1) {
+                return Err(unavailable("it was done in part"));
+            }
+        }
+        self.after(outcomes)
     }
 }

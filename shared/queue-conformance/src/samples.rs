@@ -163,6 +163,21 @@ pub async fn claim_for(store: &dyn Store, holder: Record, lanes: &[Lane], limit:
     (offered, granted)
 }
 
+/// Everything that a scan by pages of `limit` gives, in the order of keys; one that comes twice is there twice.
+pub async fn scan(store: &dyn Store, limit: usize) -> Vec<Record> {
+    let (mut found, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let page = store.scan(after.as_deref(), limit).await.unwrap();
+        assert!(page.records.len() <= limit, "a page holds no more than asked for");
+        found.extend(page.records);
+        after = page.next;
+        if after.is_none() {
+            found.sort_by(|one, other| one.key.cmp(&other.key));
+            return found;
+        }
+    }
+}
+
 /// The ids of `records`, in order.
 pub fn ids(records: &[Record]) -> Vec<&str> {
     records.iter().map(|record| record.key.id.as_str()).collect()

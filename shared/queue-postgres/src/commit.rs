@@ -16,7 +16,7 @@ use crate::{
     group,
 };
 
-/// New records with the blobs of those that were really new, in one statement.
+/// New records, each at the version after the one it names, with the blobs of those that were really new.
 const INSERT: &str = "
     with made as (
         insert into record (kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body)
@@ -77,6 +77,22 @@ pub(crate) async fn commit(pool: &PgPool, changes: Vec<Change>) -> Result<Vec<Co
         put(pool, statement, singles, &mut outcomes).await?;
     }
     group::commit(pool, groups, &mut outcomes).await?;
+    Ok(outcomes)
+}
+
+/// Writes each record at the version it carries, if there is none of its key.
+pub(crate) async fn restore(pool: &PgPool, records: Vec<Record>) -> Result<Vec<Committed>, Error> {
+    let mut outcomes = vec![Committed::Conflict; records.len()];
+    let single = |(place, record): (usize, Record)| Single {
+        place,
+        record: Record {
+            version: record.version.previous(),
+            ..record
+        },
+        blobs: Vec::new(),
+    };
+    let singles = records.into_iter().enumerate().map(single).collect();
+    put(pool, INSERT, singles, &mut outcomes).await?;
     Ok(outcomes)
 }
 

@@ -16,9 +16,12 @@ mod reads;
 
 use async_trait::async_trait;
 use domain::{TenantName, Timestamp};
-use queue::store::{
-    Blob, BlobKey, BlobPut, Change, Committed, Count, Decide, Granted, Key, Kind, Lane, Position, Record, Store,
-    StoreError,
+use queue::{
+    mark,
+    store::{
+        Blob, BlobKey, BlobPut, Change, Committed, Count, Decide, Granted, Key, Kind, Lane, Position, Record, Scanned,
+        Store, StoreError,
+    },
 };
 use sqlx::{PgPool, postgres::PgConnectOptions};
 
@@ -122,5 +125,15 @@ impl Store for PostgresStore {
 
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         commit::purge(&self.pool, now, limit).await.map_err(errors::unavailable)
+    }
+
+    async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Scanned, StoreError> {
+        let after = after.map(mark::read).transpose()?;
+        let found = reads::scan(&self.pool, after.as_ref(), limit).await;
+        Ok(mark::page(found.map_err(errors::unavailable)?, limit))
+    }
+
+    async fn restore(&self, records: Vec<Record>) -> Result<Vec<Committed>, StoreError> {
+        commit::restore(&self.pool, records).await.map_err(errors::unavailable)
     }
 }

@@ -1,4 +1,4 @@
-//! Reads of records. Each costs what it gives: `tests/plans.rs` holds their plans.
+//! Reads of records. Each costs what it gives: `tests/reading.rs` holds what they read.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -63,6 +63,10 @@ const DEPTH: &str = "
     select count(*) as depth from (
         select 1 from record where band is not null order by lane, band, since, id limit $1
     ) as ready";
+
+const SCAN: &str = "
+    select kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body
+    from record where (kind, tenant, id) > ($1, $2, $3) order by kind, tenant, id limit $4";
 
 const PING: &str = "
     select current_setting('transaction_read_only')::boolean as read_only, exists (select 1 from record) as used";
@@ -166,6 +170,22 @@ pub(crate) async fn count(pool: &PgPool, tenant: &TenantName) -> Result<Vec<Coun
 pub(crate) async fn depth(pool: &PgPool, most: u64) -> Result<u64, Error> {
     let row = sqlx::query(DEPTH).bind(signed(most)).fetch_one(pool).await?;
     Ok(u64::try_from(row.try_get::<i64, _>("depth")?).unwrap_or(0))
+}
+
+/// Up to `most` records in the order of their keys, after `after`.
+pub(crate) async fn scan(pool: &PgPool, after: Option<&Key>, most: usize) -> Result<Vec<Record>, Error> {
+    // Every kind has a number above 0.
+    let (kind, tenant, id) = after.map_or((0, "", ""), |key| {
+        (kind_code(key.kind), key.partition.as_str(), key.id.as_str())
+    });
+    let rows = sqlx::query(SCAN)
+        .bind(kind)
+        .bind(tenant)
+        .bind(id)
+        .bind(limit(most))
+        .fetch_all(pool)
+        .await?;
+    columns::records(&rows)
 }
 
 /// Each of `texts` once, in order.

@@ -152,6 +152,14 @@ async fn no_call_reads_more_than_it_has_to() {
         .await;
     assert!((200..=210).contains(&read), "load: {read}");
 
+    let store = table.store().await;
+    let page = store.scan(None, 20_000).await.unwrap().next;
+    store.close().await;
+    let read = table
+        .entries_read(async |store| drop(store.scan(page.as_deref(), 100).await.unwrap()))
+        .await;
+    assert!((100..=110).contains(&read), "scan from the middle: {read}");
+
     let read = table
         .entries_read(async |store| assert_eq!(store.purge(now, 100).await.unwrap(), 0))
         .await;

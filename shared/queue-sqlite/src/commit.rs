@@ -9,6 +9,7 @@ use crate::{
     columns::{self, kind_code, limit, signed},
 };
 
+/// A new record at the version after the one it names.
 const INSERT: &str = "
     insert into record (kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body)
     values (?1, ?2, ?3, ?4 + 1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
@@ -67,11 +68,27 @@ pub(crate) async fn put(connection: &mut SqliteConnection, record: &Record) -> R
     } else {
         UPDATE
     };
+    run(connection, statement, record, record.version).await
+}
+
+/// Writes `record` at the version it carries if there is none of its key.
+pub(crate) async fn restore(connection: &mut SqliteConnection, record: &Record) -> Result<Committed, Error> {
+    let is_new = run(connection, INSERT, record, record.version.previous()).await?;
+    Ok(if is_new { Committed::Done } else { Committed::Conflict })
+}
+
+/// Runs INSERT or UPDATE; `false` when nothing was written.
+async fn run(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    record: &Record,
+    before: Version,
+) -> Result<bool, Error> {
     let written = sqlx::query(statement)
         .bind(kind_code(record.key.kind))
         .bind(record.key.partition.as_str())
         .bind(record.key.id.as_str())
-        .bind(signed(record.version.0))
+        .bind(signed(before.0))
         .bind(record.lane.as_ref().map(Lane::as_str))
         .bind(record.rank.map(|rank| i64::from(rank.band)))
         .bind(record.rank.map(|rank| rank.since.as_micros()))

@@ -17,9 +17,12 @@ pub use self::migrations::{MigrationState, migration_sql};
 use self::{database::Database, writer::Writer};
 use async_trait::async_trait;
 use domain::{TenantName, Timestamp};
-use queue::store::{
-    Blob, BlobKey, BlobPut, Change, Committed, Count, Decide, Granted, Key, Kind, Lane, Position, Record, Store,
-    StoreError,
+use queue::{
+    mark,
+    store::{
+        Blob, BlobKey, BlobPut, Change, Committed, Count, Decide, Granted, Key, Kind, Lane, Position, Record, Scanned,
+        Store, StoreError,
+    },
 };
 
 /// A store on `SQLite`; cheap to clone.
@@ -151,5 +154,15 @@ impl Store for SqliteStore {
         commit::purge(&self.database.writer()?, now, limit)
             .await
             .map_err(errors::unavailable)
+    }
+
+    async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Scanned, StoreError> {
+        let after = after.map(mark::read).transpose()?;
+        let found = reads::scan(&self.database.readers()?, after.as_ref(), limit).await;
+        Ok(mark::page(found.map_err(errors::unavailable)?, limit))
+    }
+
+    async fn restore(&self, records: Vec<Record>) -> Result<Vec<Committed>, StoreError> {
+        self.writer.restore(records).await
     }
 }

@@ -63,6 +63,10 @@ const COUNT: &str = "
 
 const DEPTH: &str = "select count(*) as depth from (select 1 from record where band is not null limit ?1)";
 
+const SCAN: &str = "
+    select kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body
+    from record where (kind, tenant, id) > (?1, ?2, ?3) order by kind, tenant, id limit ?4";
+
 pub(crate) async fn load(pool: &SqlitePool, keys: &[Key]) -> Result<Vec<Option<Record>>, Error> {
     if keys.is_empty() {
         return Ok(Vec::new());
@@ -161,4 +165,20 @@ pub(crate) async fn count(pool: &SqlitePool, tenant: &TenantName) -> Result<Vec<
 pub(crate) async fn depth(pool: &SqlitePool, most: u64) -> Result<u64, Error> {
     let row = sqlx::query(DEPTH).bind(signed(most)).fetch_one(pool).await?;
     Ok(u64::try_from(row.try_get::<i64, _>("depth")?).unwrap_or(0))
+}
+
+/// Up to `most` records in the order of their keys, after `after`.
+pub(crate) async fn scan(pool: &SqlitePool, after: Option<&Key>, most: usize) -> Result<Vec<Record>, Error> {
+    // Every kind has a number above 0.
+    let (kind, tenant, id) = after.map_or((0, "", ""), |key| {
+        (kind_code(key.kind), key.partition.as_str(), key.id.as_str())
+    });
+    let rows = sqlx::query(SCAN)
+        .bind(kind)
+        .bind(tenant)
+        .bind(id)
+        .bind(limit(most))
+        .fetch_all(pool)
+        .await?;
+    columns::records(&rows)
 }

@@ -8,13 +8,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use queue::store::{Blob, BlobPut, Change, Committed, StoreError};
+use queue::store::{Blob, BlobPut, Change, Committed, Record, StoreError};
 use sqlx::{Error, SqliteConnection};
 use tokio::sync::oneshot;
 
 use crate::{
     blobs,
-    commit::write_change,
+    commit::{restore, write_change},
     database::Database,
     errors::{again, unavailable},
 };
@@ -31,6 +31,7 @@ type Answer<T> = oneshot::Sender<Result<T, Arc<StoreError>>>;
 enum Call {
     Commit(Vec<Change>, Answer<Vec<Committed>>),
     NewBlob(Blob, Answer<BlobPut>),
+    Restore(Vec<Record>, Answer<Vec<Committed>>),
 }
 
 /// What became of a call.
@@ -82,6 +83,11 @@ impl Writer {
     /// Writes `blob` unless there is one; answers when it is on the disk.
     pub(crate) async fn put_new_blob(&self, blob: Blob) -> Result<BlobPut, StoreError> {
         self.call(|answer| Call::NewBlob(blob, answer)).await
+    }
+
+    /// Writes `records` as they are where there are none; answers when they are on the disk.
+    pub(crate) async fn restore(&self, records: Vec<Record>) -> Result<Vec<Committed>, StoreError> {
+        self.call(|answer| Call::Restore(records, answer)).await
     }
 
     async fn call<T>(&self, call: impl FnOnce(Answer<T>) -> Call) -> Result<T, StoreError> {
@@ -147,22 +153,25 @@ impl Call {
                 .map(|change| 1 + change.blobs.iter().map(blob).sum::<usize>())
                 .sum(),
             Self::NewBlob(new, _) => 1 + blob(new),
+            Self::Restore(records, _) => records.len(),
         }
     }
 
     /// Tells whoever asked, unless they have gone away.
     fn answer(self, outcome: Outcome) {
         match (self, outcome) {
-            (Self::Commit(_, answer), Outcome::Committed(outcomes)) => drop(answer.send(Ok(outcomes))),
+            (Self::Commit(_, answer) | Self::Restore(_, answer), Outcome::Committed(outcomes)) => {
+                drop(answer.send(Ok(outcomes)));
+            }
             (Self::NewBlob(_, answer), Outcome::Put(put)) => drop(answer.send(Ok(put))),
             // An outcome is made of its call, so it is of the same kind.
-            (Self::Commit(..), Outcome::Put(_)) | (Self::NewBlob(..), Outcome::Committed(_)) => {}
+            (Self::Commit(..) | Self::Restore(..), Outcome::Put(_)) | (Self::NewBlob(..), Outcome::Committed(_)) => {}
         }
     }
 
     fn fail(self, error: Arc<StoreError>) {
         match self {
-            Self::Commit(_, answer) => drop(answer.send(Err(error))),
+            Self::Commit(_, answer) | Self::Restore(_, answer) => drop(answer.send(Err(error))),
             Self::NewBlob(_, answer) => drop(answer.send(Err(error))),
         }
     }
@@ -177,6 +186,13 @@ impl Call {
                 Ok(Outcome::Committed(outcomes))
             }
             Self::NewBlob(blob, _) => Ok(Outcome::Put(blobs::put_new(connection, blob).await?)),
+            Self::Restore(records, _) => {
+                let mut outcomes = Vec::with_capacity(records.len());
+                for record in records {
+                    outcomes.push(restore(connection, record).await?);
+                }
+                Ok(Outcome::Committed(outcomes))
+            }
         }
     }
 }

@@ -35,7 +35,8 @@ async fn no_statement_goes_over_a_whole_table_or_sorts_what_an_index_has_in_orde
         }
     }
     let expected = [
-        "LOAD", "LANES", "READY", "DUE", "LIST", "COUNT", "DEPTH", "INSERT", "UPDATE", "EXPIRED", "BLOBS", "NAMES",
+        "LOAD", "LANES", "READY", "DUE", "LIST", "COUNT", "DEPTH", "SCAN", "INSERT", "UPDATE", "EXPIRED", "BLOBS",
+        "NAMES",
     ];
     assert!(expected.iter().all(|name| found.contains(name)), "{found:?}");
 }

@@ -6,6 +6,8 @@
 mod codec;
 mod engine;
 pub mod hints;
+mod lane;
+pub mod mark;
 pub mod memory;
 pub mod operations;
 pub mod range;

@@ -11,9 +11,12 @@ use std::{
 use async_trait::async_trait;
 use domain::{TenantName, time::Timestamp};
 
-use crate::store::{
-    Blob, BlobKey, BlobPut, Change, Committed, Count, Decide, Grant, Granted, Key, Kind, Lane, Position, Rank, Record,
-    Store, StoreError, Version, Write,
+use crate::{
+    mark,
+    store::{
+        Blob, BlobKey, BlobPut, Change, Committed, Count, Decide, Grant, Granted, Key, Kind, Lane, Position, Rank,
+        Record, Scanned, Store, StoreError, Version, Write,
+    },
 };
 
 /// A store in memory, empty at first. Each call is done as a whole, one after the other.
@@ -159,6 +162,21 @@ impl Store for MemoryStore {
         }
         Ok(expired.len())
     }
+
+    async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Scanned, StoreError> {
+        let start = after
+            .map(mark::read)
+            .transpose()?
+            .map_or(Bound::Unbounded, Bound::Excluded);
+        let tables = self.tables();
+        let records = tables.records.range((start, Bound::Unbounded)).take(limit);
+        Ok(mark::page(records.map(|(_, record)| record.clone()).collect(), limit))
+    }
+
+    async fn restore(&self, records: Vec<Record>) -> Result<Vec<Committed>, StoreError> {
+        let mut tables = self.tables();
+        Ok(records.into_iter().map(|record| tables.restore(record)).collect())
+    }
 }
 
 /// The records and blobs, and what finds them. Every index entry has its record and the other way round.
@@ -282,9 +300,21 @@ impl Tables {
             .take_while(move |key| key.owner == *owner)
     }
 
+    fn restore(&mut self, record: Record) -> Committed {
+        if self.records.contains_key(&record.key) {
+            return Committed::Conflict;
+        }
+        self.put_in(record);
+        Committed::Done
+    }
+
     fn put(&mut self, mut record: Record) {
         self.take_out(&record.key);
         record.version = record.version.next();
+        self.put_in(record);
+    }
+
+    fn put_in(&mut self, record: Record) {
         self.index(&record);
         self.records.insert(record.key.clone(), record);
     }

@@ -6,7 +6,9 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use domain::{QueueName, RobotId, TenantName, time::Timestamp};
+use domain::{TenantName, time::Timestamp};
+
+pub use crate::lane::{Lane, Rank};
 
 /// What a record is about. The numbers are the stored form and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,65 +95,12 @@ impl Version {
     pub fn next(self) -> Self {
         Self(self.0 + 1)
     }
-}
 
-/// One line of ready jobs that ask the same of a robot, so that its head is fit for whoever serves the lane.
-///
-/// Its text is `tenant/queue/target/class`: `target` is the one robot that may have the jobs, or empty for any that
-/// meets `class`, and sorts lanes of one queue and target together. No part but `class` holds a `/`. At most
-/// 2,000 bytes: it is the key of an index.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Lane(String);
-
-impl Lane {
-    /// The lane of jobs in `queue` that ask for `target` (or any robot) and for what `class` spells.
-    pub fn new(tenant: &TenantName, queue: &QueueName, target: Option<&RobotId>, class: &str) -> Self {
-        Self(format!("{}{class}", Self::prefix(tenant, queue, target)))
+    /// The version whose successful write gives this one.
+    #[must_use]
+    pub fn previous(self) -> Self {
+        Self(self.0.saturating_sub(1))
     }
-
-    /// What the texts of all lanes of this queue begin with, whatever their target.
-    pub fn queue_prefix(tenant: &TenantName, queue: &QueueName) -> String {
-        format!("{tenant}/{queue}/")
-    }
-
-    /// What the texts of all lanes of this queue and target begin with.
-    pub fn prefix(tenant: &TenantName, queue: &QueueName, target: Option<&RobotId>) -> String {
-        format!("{tenant}/{queue}/{}/", target.map_or("", RobotId::as_str))
-    }
-
-    /// Takes back what [`Lane::as_str`] gave.
-    pub fn from_stored(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The queue's name, the second part of the text.
-    pub fn queue(&self) -> &str {
-        self.0.split('/').nth(1).unwrap_or_default()
-    }
-
-    /// The one robot that may have the jobs of this lane, the third part of the text; empty for any.
-    pub fn target(&self) -> &str {
-        self.0.split('/').nth(2).unwrap_or_default()
-    }
-
-    /// What the jobs of this lane ask for, the last part of the text.
-    pub fn class(&self) -> &str {
-        self.0.splitn(4, '/').nth(3).unwrap_or_default()
-    }
-}
-
-/// The place of a ready record in its lane: lower `band` first, then earlier `since`, then lower id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Rank {
-    /// Urgency; 0 goes first.
-    pub band: u8,
-    /// Since when it waits.
-    pub since: Timestamp,
 }
 
 /// A versioned record with the index entries that belong to it, written together.
@@ -305,6 +254,15 @@ pub struct Count {
     pub oldest: Option<Timestamp>,
 }
 
+/// One page of a scan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scanned {
+    /// Records; there may be none though the scan goes on.
+    pub records: Vec<Record>,
+    /// The store's own mark, to go on from; `None` when that was all.
+    pub next: Option<String>,
+}
+
 /// What a blob met that was to be new.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlobPut {
@@ -387,6 +345,21 @@ pub trait Store: Send + Sync + 'static {
 
     /// Removes up to `limit` records with `expires_at <= now`, soonest first, each with its blobs, and says how many.
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
+
+    /// One page of all records of every kind and partition, in the store's own order, after the mark `after`; at most
+    /// `limit`, which is at least 1. Strongly consistent.
+    ///
+    /// From the first page to the last, a record that is there all the time comes exactly once, also when it is written
+    /// meanwhile; one that is made or deleted meanwhile may come or not. A mark is good for as long as the store is, and
+    /// may be used again; one that no scan of such a store gave is [`StoreError::Corrupt`].
+    async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Scanned, StoreError>;
+
+    /// Writes each of `records` as it is, with the version it carries and its index entries, if there is none of its key;
+    /// a conflict otherwise, also when the one there is the same. The outcomes come in the order of `records`.
+    ///
+    /// For copies of a whole store only: nothing else may choose a version. On an error any of them may have been
+    /// written. A key occurs at most once in a call, and no version is [`Version::ABSENT`].
+    async fn restore(&self, records: Vec<Record>) -> Result<Vec<Committed>, StoreError>;
 }
 
 /// Why a store did not do what it was asked; act on the kind, read the cause.

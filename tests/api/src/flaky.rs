@@ -10,7 +10,8 @@ use domain::{TenantName, Timestamp};
 use queue::{
     StoreError,
     store::{
-        Blob, BlobKey, BlobPut, Change, Committed, Count, Decide, Granted, Key, Kind, Lane, Position, Record, Store,
+        Blob, BlobKey, BlobPut, Change, Committed, Count, Decide, Granted, Key, Kind, Lane, Position, Record, Scanned,
+        Store,
     },
 };
 
@@ -119,5 +120,13 @@ impl Store for FlakyStore {
 
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         self.reach()?.purge(now, limit).await
+    }
+
+    async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Scanned, StoreError> {
+        self.reach()?.scan(after, limit).await
+    }
+
+    async fn restore(&self, records: Vec<Record>) -> Result<Vec<Committed>, StoreError> {
+        self.reach()?.restore(records).await
     }
 }

@@ -3,6 +3,7 @@
 pub mod blobs;
 pub mod claims;
 pub mod contents;
+pub mod copying;
 pub mod indexes;
 pub mod lists;
 pub mod purging;
@@ -107,6 +108,20 @@ macro_rules! store_case_list {
                 a_purge_stops_at_its_limit
                 racing_purges_remove_each_record_once
             }
+            copying {
+                a_scan_gives_every_record_once
+                a_scan_of_an_empty_store_gives_nothing
+                a_scan_sees_every_write_that_was_answered
+                a_mark_may_be_used_again
+                a_mark_that_no_scan_gave_is_refused
+                what_is_written_during_a_scan_comes_once
+                what_is_restored_keeps_its_version_and_its_place_in_every_index
+                restoring_leaves_what_is_there_alone
+                what_is_restored_is_written_on_at_its_version
+                what_is_restored_is_purged_with_its_blobs
+                a_thousand_records_may_be_restored_at_once
+                of_racing_restores_one_wins
+            }
         }
     };
 }
@@ -124,6 +139,7 @@ mod tests {
         ("lists", include_str!("lists.rs")),
         ("blobs", include_str!("blobs.rs")),
         ("purging", include_str!("purging.rs")),
+        ("copying", include_str!("copying.rs")),
     ];
 
     #[test]
