@@ -53,9 +53,10 @@ const LIST: &str = "
     ) r
     order by r.listed_at desc, r.id desc limit $6";
 
+/// Its condition is the predicate of the index, to the letter.
 const COUNT: &str = "
     select lane, shelf, count(*) as records, min(since) as oldest
-    from record where due_at is not null and lane >= $1 and lane < $2
+    from record where (due_at is not null or band is not null) and lane >= $1 and lane < $2
     group by lane, shelf order by lane, shelf";
 
 /// Ordered, so that the planner goes through the index and not through the finished records.

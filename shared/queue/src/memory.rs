@@ -187,7 +187,7 @@ struct Tables {
     /// By the lane's text, so that lanes are found by prefix; a lane that runs empty is taken out.
     ready: BTreeMap<String, BTreeMap<(Rank, String), Key>>,
     due: BTreeSet<(Timestamp, String, Key)>,
-    /// What `count` counts: the records with a lane and a due time.
+    /// What `count` counts: the records with a lane that are ready or have a due time.
     waiting: BTreeSet<(String, String, Option<Timestamp>, Key)>,
     shelves: BTreeMap<(Kind, String, String), BTreeSet<Position>>,
     expiring: BTreeSet<(Timestamp, Key)>,
@@ -337,8 +337,8 @@ impl Tables {
         }
         if let Some(at) = record.due_at {
             self.due.insert((at, key.id.clone(), key.clone()));
-            self.waiting.extend(waiting_entry(record));
         }
+        self.waiting.extend(waiting_entry(record));
         self.shelves
             .entry(shelf_of(record))
             .or_default()
@@ -359,9 +359,9 @@ impl Tables {
         }
         if let Some(at) = record.due_at {
             self.due.remove(&(at, key.id.clone(), key.clone()));
-            if let Some(entry) = waiting_entry(&record) {
-                self.waiting.remove(&entry);
-            }
+        }
+        if let Some(entry) = waiting_entry(&record) {
+            self.waiting.remove(&entry);
         }
         if let Some(shelf) = self.shelves.get_mut(&shelf_of(&record)) {
             shelf.remove(&record.position());
@@ -374,12 +374,15 @@ impl Tables {
 
 fn waiting_entry(record: &Record) -> Option<(String, String, Option<Timestamp>, Key)> {
     let lane = record.lane.as_ref()?.as_str().to_owned();
-    Some((
-        lane,
-        record.shelf.clone(),
-        record.rank.map(|rank| rank.since),
-        record.key.clone(),
-    ))
+    let is_unfinished = record.due_at.is_some() || record.rank.is_some();
+    is_unfinished.then(|| {
+        (
+            lane,
+            record.shelf.clone(),
+            record.rank.map(|rank| rank.since),
+            record.key.clone(),
+        )
+    })
 }
 
 /// What sorts before every entry of a lane that begins with `lane`.

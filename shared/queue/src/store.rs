@@ -241,7 +241,7 @@ pub struct Granted {
 /// Decides on offered records. Runs once, quickly, and does no I/O: a store may hold locks meanwhile.
 pub type Decide<'a> = Box<dyn FnOnce(Vec<Record>) -> Vec<Grant> + Send + 'a>;
 
-/// How many unfinished records of one lane and shelf there are.
+/// How many unfinished records of one lane and shelf there are: ready, or with a due time, or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Count {
     /// The lane.
@@ -319,7 +319,8 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Record>, StoreError>;
 
-    /// How many records with a due time each lane and shelf of `tenant` has. Costs what they are. A hint.
+    /// How many unfinished records each lane and shelf of `tenant` has: those with a lane that are ready or have a due
+    /// time. Costs what they are. A hint.
     async fn count(&self, tenant: &TenantName) -> Result<Vec<Count>, StoreError>;
 
     /// How many ready records there are over all tenants, counted up to `limit` and no further. A hint.

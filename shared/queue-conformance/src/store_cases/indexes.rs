@@ -6,7 +6,7 @@ use domain::{QueueName, RobotId};
 use queue::store::{Change, Committed, Count, Key, Kind, Lane, Rank, Record, Store, Version, Write};
 
 use crate::samples::{
-    acme, at, claim_for, commit, ids, job, lane, leased, put, put_all, ready_job, record, robot, tenant,
+    acme, at, claim_for, commit, ids, job, job_key, lane, leased, load, put, put_all, ready_job, record, robot, tenant,
 };
 
 /// Prefixes are those of a tenant, of a queue, of a target.
@@ -280,9 +280,13 @@ pub async fn a_deleted_record_is_in_no_index(store: Arc<dyn Store>) {
     assert_eq!(store.purge(at(999_999), 10).await.unwrap(), 0);
 }
 
-/// And since when the first of them is ready; what has no due time is not counted.
-pub async fn count_tells_lanes_and_shelves_of_what_has_a_due_time(store: Arc<dyn Store>) {
+/// And since when the first of them is ready. What is in neither index is finished and not counted.
+pub async fn count_tells_lanes_and_shelves_of_what_is_ready_or_due(store: Arc<dyn Store>) {
     let (one, two) = (lane("default", "a"), lane("default", "b"));
+    let only_ready = Record {
+        due_at: None,
+        ..ready_job("e", &two, 0, at(4))
+    };
     let scheduled = Record {
         rank: None,
         shelf: "scheduled".to_owned(),
@@ -298,6 +302,7 @@ pub async fn count_tells_lanes_and_shelves_of_what_has_a_due_time(store: Arc<dyn
         ready_job("b", &one, 9, at(3)),
         leased(ready_job("c", &one, 0, at(1))),
         ready_job("d", &two, 0, at(5)),
+        only_ready,
         scheduled,
         finished,
         Record {
@@ -318,9 +323,31 @@ pub async fn count_tells_lanes_and_shelves_of_what_has_a_due_time(store: Arc<dyn
         count(&one, "leased", 1, None),
         count(&one, "ready", 2, Some(at(3))),
         count(&one, "scheduled", 1, None),
-        count(&two, "ready", 1, Some(at(5))),
+        count(&two, "ready", 2, Some(at(4))),
     ];
     assert_eq!(counts, expected);
+
+    // Taken, it is in neither index; given back, it is ready again.
+    let only_ready = load(&*store, &job_key("e")).await.unwrap();
+    let rank = only_ready.rank;
+    let taken = put(
+        &*store,
+        Record {
+            rank: None,
+            ..only_ready
+        },
+    )
+    .await;
+    let of_two = |counts: Vec<Count>| counts.into_iter().filter(|count| count.lane == two).collect::<Vec<_>>();
+    assert_eq!(
+        of_two(store.count(&acme()).await.unwrap()),
+        [count(&two, "ready", 1, Some(at(5)))]
+    );
+    put(&*store, Record { rank, ..taken }).await;
+    assert_eq!(
+        of_two(store.count(&acme()).await.unwrap()),
+        [count(&two, "ready", 2, Some(at(4)))]
+    );
 }
 
 /// Also those whose names begin alike.

@@ -77,7 +77,7 @@ macro_rules! store_case_list {
                 what_is_due_at_one_moment_comes_by_id
                 a_write_moves_a_record_in_every_index
                 a_deleted_record_is_in_no_index
-                count_tells_lanes_and_shelves_of_what_has_a_due_time
+                count_tells_lanes_and_shelves_of_what_is_ready_or_due
                 count_keeps_tenants_apart
                 depth_counts_what_is_ready_and_stops_at_the_limit
             }
