@@ -8,6 +8,9 @@ use anyhow::{Context, ensure};
 
 use crate::{download, folder};
 
+/// The lines of npm's complaint that an error quotes; those that follow are its own stack.
+const LINES_MAX: usize = 5;
+
 /// A package of one version, and what it needs.
 pub(crate) struct Package {
     pub(crate) name: &'static str,
@@ -44,7 +47,8 @@ impl Package {
             .output()
             .context("cannot run npm")?;
         let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{}: {}", output.status, said.trim());
+        let first: Vec<_> = said.lines().take(LINES_MAX).collect();
+        ensure!(output.status.success(), "{}:\n{}", output.status, first.join("\n"));
         Ok(())
     }
 }

@@ -52,10 +52,19 @@ async function answer(request, response) {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
   const body = Buffer.from(translated(Buffer.concat(chunks).toString()));
+  const operation = (request.headers["x-amz-target"] ?? "").split(".").pop();
+  if (CHANGES.includes(operation)) beforeItEnds(response, remember);
   const readable = Object.assign(Readable.from([body]), { headers: request.headers });
   await requestHandler(readable, response);
-  const operation = (request.headers["x-amz-target"] ?? "").split(".").pop();
-  if (CHANGES.includes(operation)) remember();
+}
+
+// What was acknowledged is remembered: the server may be killed as soon as its answer is out.
+function beforeItEnds(response, act) {
+  const end = response.end;
+  response.end = (...last) => {
+    act();
+    return end.apply(response, last);
+  };
 }
 
 // The package knows a message's own attributes by the name that clients gave them until 2024.
@@ -108,7 +117,7 @@ function remember() {
     return Object.fromEntries(attributes.filter(([name]) => SETTINGS.includes(name)));
   };
   const written = queues.map((it) => ({ QueueName: it.QueueName, Attributes: settings(it) }));
-  // The server may be killed at any time, also now.
+  // By way of another file, so that there is always a whole one.
   fs.writeFileSync(`${memory}.new`, JSON.stringify(written));
   fs.renameSync(`${memory}.new`, memory);
 }
