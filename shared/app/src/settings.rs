@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
-/// Where everything is kept: `sqlite:PATH`, `sqlite::memory:` or `postgres://…`.
+/// Where everything is kept: `sqlite:PATH`, `sqlite::memory:`, `postgres://…` or `sqs://TABLE?queue=URL`.
 pub const STORE: &str = "REMUDA_STORE";
 /// How many days a finished job is kept, at least 7.
 pub const RETENTION_DAYS: &str = "REMUDA_RETENTION_DAYS";
@@ -66,6 +66,8 @@ pub enum StoreUrl {
     SqliteMemory,
     /// A Postgres database.
     Postgres(String),
+    /// A `DynamoDB` table, with an SQS queue for hints.
+    Sqs(String),
 }
 
 /// How is logged.
@@ -190,9 +192,9 @@ impl FromStr for StoreUrl {
             Some(("sqlite", ":memory:")) => Ok(Self::SqliteMemory),
             Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
             Some(("postgres" | "postgresql", rest)) if is_server(rest) => Ok(Self::Postgres(text.to_owned())),
-            Some(("sqs", _)) => Err("names a store that is not built in yet: sqs".to_owned()),
+            Some(("sqs", _)) => crate::store::checked_sqs(text).map(Self::Sqs),
             // The text is not repeated: there may be a password in it.
-            _ => Err("must be sqlite:PATH, sqlite::memory: or postgres://…".to_owned()),
+            _ => Err("must be sqlite:PATH, sqlite::memory:, postgres://… or sqs://TABLE?queue=URL".to_owned()),
         }
     }
 }
@@ -207,6 +209,8 @@ impl fmt::Display for StoreUrl {
             Self::Sqlite(path) => write!(out, "sqlite:{}", path.display()),
             Self::SqliteMemory => out.write_str("sqlite::memory:"),
             Self::Postgres(url) => out.write_str(&without_secrets(url)),
+            // It holds no secret: one with a user or a password is refused.
+            Self::Sqs(url) => out.write_str(url),
         }
     }
 }
@@ -291,7 +295,12 @@ mod tests {
                 "postgresql://h/x",
                 Some(StoreUrl::Postgres("postgresql://h/x".to_owned())),
             ),
+            (
+                "sqs://table?queue=http://h/q",
+                Some(StoreUrl::Sqs("sqs://table?queue=http://h/q".to_owned())),
+            ),
             ("sqs://table?queue=q", None),
+            ("sqs://me:secret@table", None),
             ("sqlite:", None),
             ("postgres:", None),
             ("remuda.db", None),

@@ -172,6 +172,20 @@ impl Robot {
         }
     }
 
+    /// Whether `next`, this robot after a sync, says nothing new but that it was heard of: it may do without being written,
+    /// and the sync that is written next says the same.
+    pub fn was_only_heard(&self, next: &Self) -> bool {
+        let heard = Self {
+            seq: next.seq,
+            mode: next.mode,
+            seen_at: next.seen_at,
+            next_sync_at: next.next_sync_at,
+            answered: Vec::new(),
+            ..self.clone()
+        };
+        heard == *next && self.takes_jobs() == next.takes_jobs()
+    }
+
     /// What people see of its state at `now`.
     pub fn state(&self, now: Timestamp) -> RobotState {
         if !self.is_online(now) {

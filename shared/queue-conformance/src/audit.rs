@@ -112,11 +112,12 @@ fn of_budget(job: &Job) -> Option<String> {
     (!kept).then(|| format!("{}: it is beyond its budget: {attempts:?}", job.id))
 }
 
-/// I1: what is unfinished is due some time, and what is ready is in the ready index.
+/// I1: what is unfinished is in the index of its lane or in that of its next timer, and in both when it needs both.
 fn of_record(job: &Job, record: &Record) -> Vec<String> {
     let terminal = job.state.name().is_terminal();
     let mut faults = Vec::new();
-    if record.due_at.is_none() != terminal {
+    let timer = job.next_timer();
+    if record.due_at.is_some() != timer.is_some() || (record.due_at.is_none() && record.rank.is_none()) != terminal {
         faults.push(format!(
             "{} is {} and due at {:?}",
             job.id,
@@ -124,7 +125,7 @@ fn of_record(job: &Job, record: &Record) -> Vec<String> {
             record.due_at
         ));
     }
-    if let Some((timer, due_at)) = job.next_timer().zip(record.due_at)
+    if let Some((timer, due_at)) = timer.zip(record.due_at)
         && due_at > timer
     {
         faults.push(format!("{} is due at {due_at}, after its timer at {timer}", job.id));

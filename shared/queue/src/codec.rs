@@ -14,11 +14,6 @@ use crate::{
     store::{Key, Kind, Lane, Rank, Record, StoreError, Version},
 };
 
-/// When the sweep looks at a ready job that no timer of its own will ever bring up.
-///
-/// Such a job is found by way of the ready index; this look is what finds it if that entry should ever be missing.
-const READY_LOOK: Duration = Duration::from_hours(24);
-
 /// When the sweep looks whether a dedup key is still held.
 const DEDUP_LOOK: Duration = Duration::from_hours(24);
 
@@ -166,13 +161,11 @@ fn rank(job: &Job) -> Option<Rank> {
     })
 }
 
-/// The next look at an unfinished job. An earlier one that is still to come is left as it is: moving it would cost
-/// index writes with every renewal, and a look that finds nothing due only sets the next.
+/// The next look at an unfinished job; none at a ready one that no time ends, which the ready index brings up. An earlier
+/// look that is still to come is left as it is: moving it would cost index writes with every renewal, and a look that
+/// finds nothing due only sets the next.
 fn job_due_at(job: &Job, armed: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    if job.state.name().is_terminal() {
-        return None;
-    }
-    let wanted = job.next_timer().unwrap_or(now + READY_LOOK);
+    let wanted = job.next_timer()?;
     Some(
         armed
             .filter(|armed| *armed > now)

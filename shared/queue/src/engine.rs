@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use domain::{JobId, KeyId, LeaseToken, Rejection, RobotId, Timestamp, retry::Chance, robot::SyncRejection};
+use domain::{Job, JobId, KeyId, LeaseToken, Rejection, RobotId, Timestamp, retry::Chance, robot::SyncRejection};
 use uuid::Uuid;
 
 use crate::{
-    hints::Hints,
+    hints::{Hint, Hints},
     store::{Key, Store, StoreError},
 };
 
@@ -37,11 +37,20 @@ pub struct Settings {
     pub idle_sync: Duration,
     /// When an idle robot syncs next while work waits in one of its queues, and the longest interval of a busy one.
     pub busy_sync: Duration,
+    /// For how long a robot that was heard of need not be written down again when its sync says nothing else. Zero
+    /// writes each sync; at most [`Settings::HEARTBEAT_MAX`]. For stores that are paid by the write.
+    pub heartbeat: Duration,
+    /// How often the sweep looks by itself. What falls due sooner is hinted at.
+    pub sweep_every: Duration,
 }
 
 impl Settings {
     /// The shortest retention: idempotency keys hold for at least 7 days.
     pub const RETENTION_MIN: Duration = Duration::from_hours(7 * 24);
+
+    /// The longest heartbeat: with the longest interval between two syncs it stays below
+    /// [`OFFLINE_AFTER`](domain::robot::OFFLINE_AFTER).
+    pub const HEARTBEAT_MAX: Duration = Duration::from_secs(45);
 }
 
 impl Default for Settings {
@@ -51,6 +60,8 @@ impl Default for Settings {
             backlog_max: 1_000_000,
             idle_sync: Duration::from_secs(30),
             busy_sync: Duration::from_secs(5),
+            heartbeat: Duration::ZERO,
+            sweep_every: Duration::from_mins(1),
         }
     }
 }
@@ -143,6 +154,12 @@ impl Engine {
         let depth = self.store.depth(limit).await?;
         *self.memory.depth.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, depth));
         Ok(depth)
+    }
+
+    /// What to look at when the next timer of `job` falls due, if the sweep would look too late by itself.
+    pub(crate) fn timer_hint(&self, job: &Job, now: Timestamp) -> Option<Hint> {
+        let soon = job.next_timer().is_some_and(|at| at < now + self.settings.sweep_every);
+        Hint::of(job).filter(|_| soon)
     }
 
     pub(crate) fn chance(&self) -> Chance {

@@ -126,15 +126,8 @@ impl Engine {
                     let state = job.value.state.name();
                     info!(job.id = %job.value.id, "Attempt {} of job {} ended: {state}", pending.report.fence.attempt, job.value.id);
                     answers[pending.place] = Some(Ok(Answered { state, repeated: false }));
-                    let queue = job.value.spec.queue.clone();
-                    let hint = Hint {
-                        tenant: tenant.clone(),
-                        queue,
-                        not_before: job.value.next_timer(),
-                    };
-                    if !hints.contains(&hint) {
-                        hints.push(hint);
-                    }
+                    // The robot syncs at once and finds more work by itself: only a job that goes on needs a hint.
+                    hints.extend(Hint::of(&job.value).filter(|hint| !hints.contains(hint)));
                 }
             }
         }
@@ -175,12 +168,9 @@ impl Engine {
             .await;
         match released {
             Ok(job) => {
-                let hint = Hint {
-                    tenant: tenant.clone(),
-                    queue: job.value.spec.queue.clone(),
-                    not_before: None,
-                };
-                self.hints.wake(&[hint]).await;
+                if let Some(hint) = Hint::of(&job.value) {
+                    self.hints.wake(&[hint]).await;
+                }
                 Ok(job.value.state.name())
             }
             Err(Refusal::Job(Rejection::Repeated(state))) => Ok(state),

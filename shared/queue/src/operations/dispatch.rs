@@ -71,9 +71,12 @@ impl Engine {
         if lanes.is_empty() {
             return Ok(Dispatched::default());
         }
+        let mut assigned: Vec<Job> = Vec::new();
         let slots: usize = wanted.iter().map(|robot| robot.free() as usize).sum();
-        let decide = Box::new(|offered: Vec<Record>| self.grants(&queues, &robots, &offered, now));
+        let leased = &mut assigned;
+        let decide = Box::new(|offered: Vec<Record>| self.grants(&queues, &robots, &offered, now, leased));
         let granted = self.store.claim(&lanes, slots.min(DISPATCH_MAX), decide).await?;
+        self.watch(&assigned, now).await;
         let mut done = Dispatched::default();
         for outcome in granted.iter().flat_map(|grant| &grant.jobs) {
             match outcome {
@@ -89,13 +92,14 @@ impl Engine {
         Ok(done)
     }
 
-    /// Plans `offered` onto `robots`.
+    /// Plans `offered` onto `robots`, and adds the jobs that are to be leased to `assigned`.
     fn grants(
         &self,
         queues: &BTreeMap<QueueName, Queue>,
         robots: &[Stored<Robot>],
         offered: &[Record],
         now: Timestamp,
+        assigned: &mut Vec<Job>,
     ) -> Vec<Grant> {
         let jobs: Vec<Stored<Job>> = offered.iter().filter_map(|record| codec::read(record).ok()).collect();
         let ready: Vec<&Stored<Job>> = jobs
@@ -118,7 +122,8 @@ impl Engine {
             };
             if let Ok(leased) = job.value.apply(&event, now) {
                 robot.value.reserve(&leased, now);
-                records.push(self.job_record(&job.with(leased), now));
+                records.push(self.job_record(&job.with(leased.clone()), now));
+                assigned.push(leased);
             }
         }
         let grant = |(robot, jobs): (Stored<Robot>, Vec<Record>)| Grant {

@@ -66,6 +66,7 @@ impl Engine {
                         tenant: tenant.clone(),
                         queue: name.clone(),
                         not_before: None,
+                        traceparent: None,
                     }])
                     .await;
                 return Ok(queue);

@@ -100,12 +100,9 @@ impl Engine {
             }
             self.make_queues(tenant, std::iter::once(&job.spec.queue), now).await?;
             if self.store.commit(vec![change]).await? == [Committed::Done] {
-                let hint = Hint {
-                    tenant: tenant.clone(),
-                    queue: job.spec.queue.clone(),
-                    not_before: None,
-                };
-                self.hints.wake(&[hint]).await;
+                if let Some(hint) = Hint::of(&job) {
+                    self.hints.wake(&[hint]).await;
+                }
                 return Ok(JobView {
                     job,
                     version: Version(1).0,

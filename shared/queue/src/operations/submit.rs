@@ -327,14 +327,7 @@ impl Engine {
         for draft in created {
             let job = &draft.job;
             info!(job.id = %job.id, "Took in job {} of tenant {tenant} for queue {}", job.id, job.spec.queue);
-            let hint = Hint {
-                tenant: tenant.clone(),
-                queue: job.spec.queue.clone(),
-                not_before: job.run_at,
-            };
-            if !hints.contains(&hint) {
-                hints.push(hint);
-            }
+            hints.extend(Hint::of(job).filter(|hint| !hints.contains(hint)));
         }
         if !hints.is_empty() {
             self.hints.wake(&hints).await;

@@ -1,6 +1,6 @@
 //! The sweep: fires every timer that is due, and removes what has been kept long enough.
 
-use domain::{Event, Job, QueueName, Timestamp, job::StateName};
+use domain::{Event, Job, Timestamp, job::StateName};
 use tracing::{info, warn};
 
 use crate::{
@@ -50,8 +50,12 @@ struct Firing {
 }
 
 enum Effect {
-    Moved { from: StateName, job: Box<Job> },
-    Rearmed,
+    Moved {
+        from: StateName,
+        job: Box<Job>,
+    },
+    /// Nothing was due; the job it is about, if it is a job.
+    Rearmed(Option<Box<Job>>),
     Removed,
 }
 
@@ -107,11 +111,13 @@ impl Engine {
                 continue;
             }
             written += 1;
-            if let Some(hint) = count(&firing.effect, swept)
-                && !hints.contains(&hint)
-            {
-                hints.push(hint);
-            }
+            count(&firing.effect, swept);
+            let hint = match &firing.effect {
+                Effect::Moved { job, .. } => Hint::of(job),
+                Effect::Rearmed(Some(job)) => self.timer_hint(job, now),
+                Effect::Rearmed(None) | Effect::Removed => None,
+            };
+            hints.extend(hint.filter(|hint| !hints.contains(hint)));
         }
         if !hints.is_empty() {
             self.hints.wake(&hints).await;
@@ -131,7 +137,7 @@ impl Engine {
                 .into();
                 Ok(Firing {
                     change,
-                    effect: Effect::Rearmed,
+                    effect: Effect::Rearmed(None),
                 })
             }
         }
@@ -153,7 +159,7 @@ impl Engine {
             // Its lease was renewed since the timer was set.
             Err(_) => Ok(Firing {
                 change: self.job_record(&job, now).into(),
-                effect: Effect::Rearmed,
+                effect: Effect::Rearmed(Some(Box::new(job.value))),
             }),
         }
     }
@@ -166,7 +172,7 @@ impl Engine {
             let change = codec::dedup_record(record.key.clone(), &holder, now).into();
             return Ok(Firing {
                 change,
-                effect: Effect::Rearmed,
+                effect: Effect::Rearmed(None),
             });
         }
         let writes = vec![Write::Delete(record.key.clone(), record.version)];
@@ -191,17 +197,11 @@ impl Engine {
     }
 }
 
-/// Counts what was done, and says which queue may have work by it.
-fn count(effect: &Effect, swept: &mut Swept) -> Option<Hint> {
+/// Counts what was done.
+fn count(effect: &Effect, swept: &mut Swept) {
     let (from, job) = match effect {
-        Effect::Rearmed => {
-            swept.rearmed += 1;
-            return None;
-        }
-        Effect::Removed => {
-            swept.purged += 1;
-            return None;
-        }
+        Effect::Rearmed(_) => return swept.rearmed += 1,
+        Effect::Removed => return swept.purged += 1,
         Effect::Moved { from, job } => (*from, job),
     };
     match job.state.name() {
@@ -212,10 +212,4 @@ fn count(effect: &Effect, swept: &mut Swept) -> Option<Hint> {
         StateName::Scheduled => swept.retried += 1,
         _ => swept.ended += 1,
     }
-    let queue: QueueName = job.spec.queue.clone();
-    (!job.state.name().is_terminal()).then(|| Hint {
-        tenant: job.tenant.clone(),
-        queue,
-        not_before: job.next_timer(),
-    })
 }

@@ -20,6 +20,7 @@ pub use self::messages::{Assignment, LeaseAnswer, LeaseStatus, Listed, SyncAnswe
 use crate::{
     codec::{self, Stored, job_key, queue_key},
     engine::{Engine, Refusal, TRIES_MAX, too_busy},
+    hints::Hint,
     store::{BlobKey, Change, Committed, Grant, Key, Kind, Lane, Record, StoreError},
 };
 
@@ -39,6 +40,7 @@ impl Engine {
         for _ in 0..TRIES_MAX {
             let robot = self.load_robot(tenant, id).await?.ok_or(Refusal::NotFound)?;
             let turn = robot.value.turn(request.epoch, request.seq)?;
+            let before = robot.value.clone();
             let mut desk = self.desk(robot, &request).await?;
             desk.renew(&request);
             match turn {
@@ -55,7 +57,7 @@ impl Engine {
             if turn == Turn::Again {
                 return Ok(self.answer_again(desk).await?);
             }
-            if let Some(answer) = self.claim_and_answer(desk, &request).await? {
+            if let Some(answer) = self.claim_and_answer(desk, &before, &request).await? {
                 return Ok(answer);
             }
         }
@@ -116,7 +118,12 @@ impl Engine {
     }
 
     /// Claims jobs for free slots and writes the robot; `None` when the robot was changed by somebody else.
-    async fn claim_and_answer(&self, mut desk: Desk, request: &SyncRequest) -> Result<Option<SyncAnswer>, StoreError> {
+    async fn claim_and_answer(
+        &self,
+        mut desk: Desk,
+        before: &Robot,
+        request: &SyncRequest,
+    ) -> Result<Option<SyncAnswer>, StoreError> {
         let free = desk.robot.value.free() as usize;
         let lanes = if free == 0 {
             Vec::new()
@@ -126,8 +133,7 @@ impl Engine {
         desk.robot.value.next_sync_at = Some(desk.now + self.next_sync(&desk, !lanes.is_empty()));
         let claimed = if lanes.is_empty() {
             desk.settle_robot(&[]);
-            let record = codec::robot_record(&desk.robot);
-            (self.store.commit(vec![record.into()]).await? == [Committed::Done]).then(Vec::new)
+            self.write_robot(before, &desk).await?.then(Vec::new)
         } else {
             self.claim(&mut desk, &lanes, free).await?
         };
@@ -150,6 +156,19 @@ impl Engine {
             assign,
             drain,
         }))
+    }
+
+    /// Writes the robot if there is anything to keep; `false` when it was changed by somebody else.
+    async fn write_robot(&self, before: &Robot, desk: &Desk) -> Result<bool, StoreError> {
+        let heard = before
+            .seen_at
+            .filter(|_| before.seq.is_some())
+            .map(|at| desk.now.since(at));
+        if heard.is_some_and(|ago| ago < self.settings.heartbeat) && before.was_only_heard(&desk.robot.value) {
+            return Ok(true);
+        }
+        let record = codec::robot_record(&desk.robot);
+        Ok(self.store.commit(vec![record.into()]).await? == [Committed::Done])
     }
 
     /// Has the store offer jobs of `lanes` and takes those that go to this robot.
@@ -186,7 +205,19 @@ impl Engine {
             .map(|(job, _)| job)
             .collect();
         desk.robot.value = robot;
+        self.watch(&jobs, now).await;
         Ok(Some(jobs))
+    }
+
+    /// Has somebody look when the leases of `jobs` end, where the sweep would come late.
+    pub(crate) async fn watch(&self, jobs: &[Job], now: Timestamp) {
+        let mut hints: Vec<Hint> = Vec::new();
+        for job in jobs {
+            hints.extend(self.timer_hint(job, now).filter(|hint| !hints.contains(hint)));
+        }
+        if !hints.is_empty() {
+            self.hints.wake(&hints).await;
+        }
     }
 
     /// Leases to `robot` those of the offered jobs that are its.
