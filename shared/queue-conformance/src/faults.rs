@@ -31,6 +31,8 @@ pub struct FaultyStore {
     /// What each question to an index was answered with before.
     earlier: Mutex<HashMap<String, Vec<Record>>>,
     put_in: AtomicU64,
+    /// How many calls it still answers.
+    left: AtomicU64,
 }
 
 impl FaultyStore {
@@ -42,6 +44,17 @@ impl FaultyStore {
             chance: Mutex::new(StdRng::seed_from_u64(seed)),
             earlier: Mutex::default(),
             put_in: AtomicU64::new(0),
+            left: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    /// Does as `below` for so many calls and nothing after them, as if whoever calls were killed there. Each record of a
+    /// restore counts as a call.
+    pub fn stopping_after(below: Arc<dyn Store>, calls: u64) -> Self {
+        Self {
+            on: AtomicBool::new(false),
+            left: AtomicU64::new(calls),
+            ..Self::new(below, 0)
         }
     }
 
@@ -62,8 +75,18 @@ impl FaultyStore {
         strikes
     }
 
+    /// Fails once it has stopped.
+    fn answers(&self) -> Result<(), StoreError> {
+        let count_down = |left: u64| left.checked_sub(1);
+        match self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count_down) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(unavailable("it has stopped")),
+        }
+    }
+
     /// An error before anything was done.
     fn before(&self) -> Result<(), StoreError> {
+        self.answers()?;
         if self.strikes(FAULTS_IN_HUNDRED) {
             Err(unavailable("nothing was done"))
         } else {
@@ -248,6 +271,7 @@ impl Store for FaultyStore {
         self.before()?;
         let mut outcomes = Vec::with_capacity(records.len());
         for record in records {
+            self.answers()?;
             outcomes.extend(self.below.restore(vec![record]).await?);
             // What came before stays done.
             if self.strikes(1) {

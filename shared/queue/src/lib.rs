@@ -4,6 +4,7 @@
 //! and knows no store by name.
 
 mod codec;
+pub mod copy;
 mod engine;
 pub mod hints;
 mod lane;

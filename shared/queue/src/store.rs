@@ -24,7 +24,8 @@ pub enum Kind {
     Dedup = 4,
     /// An API key. Lies in the common partition, on its tenant's shelf.
     ApiKey = 5,
-    /// A tenant. Lies in the common partition.
+    /// A tenant. Lies in the common partition. While a store is being made a copy of another, so does the marker of the
+    /// copy, on a shelf of its own and under an id that no tenant can have.
     Tenant = 6,
 }
 
@@ -42,6 +43,18 @@ impl Kind {
     /// The kind that is stored as `code`.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == code)
+    }
+
+    /// What people call records of this kind.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Job => "jobs",
+            Self::Robot => "robots",
+            Self::Queue => "queues",
+            Self::Dedup => "dedup keys",
+            Self::ApiKey => "keys",
+            Self::Tenant => "tenants",
+        }
     }
 }
 
