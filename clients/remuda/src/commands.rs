@@ -14,6 +14,7 @@ pub(crate) mod robot;
 mod robots;
 mod stats;
 mod store;
+mod store_copy;
 mod submit;
 mod submit_lines;
 mod watch;
@@ -51,7 +52,7 @@ pub(crate) enum Command {
     Doctor,
     /// Run all of Remuda here: every function behind one port, on SQLite or Postgres
     Dev(dev::Dev),
-    /// Make and check the schema of a store
+    /// Make and check the schema of a store; copy a store
     #[command(subcommand)]
     Store(store::Store),
     /// Run a server, six robots and 300 jobs here, kill two robots, and check what became of every job

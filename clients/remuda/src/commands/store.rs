@@ -1,9 +1,10 @@
-//! `remuda store`: the schema of a store.
+//! `remuda store`: the schema of a store, and copies of stores.
 
 use app::Migration;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::store_copy;
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::local::{StoreOption, block_on, of_store};
@@ -17,6 +18,19 @@ pub(crate) enum Store {
     Migrate(Migrate),
     /// Show which store it is, whether it answers, and which migrations it has
     Status(Status),
+    /// Copy a whole store into an empty one of any kind, and compare the two
+    ///
+    /// Stop every server and function that uses the source first, and leave them stopped: what they write during the copy
+    /// is not copied, and ends the command with an error as far as it is noticed. Start them on the target once this command
+    /// has ended well. Robots and clients go on with the keys, leases and tokens they have.
+    ///
+    /// The source is only read. The schema of the target is made if it is missing. Stopped in the middle, the same command
+    /// goes on where it was: until the end the target holds a marker that says of which source it is a copy, and how far
+    /// it has come. A target that holds anything else is refused.
+    ///
+    /// In the end both sides are read again and compared, by count and checksum of each kind of record with its payloads,
+    /// results, logs and checkpoints; a difference is an error that says what differs.
+    Copy(store_copy::CopyStore),
 }
 
 /// Which store is to be brought up to date.
@@ -43,6 +57,7 @@ pub(crate) fn run(command: &Store, global: &Global) -> Result<(), Failure> {
         Store::Migrate(migrate) if migrate.print => print(&migrate.store, output),
         Store::Migrate(migrate) => block_on(apply(&migrate.store, output)),
         Store::Status(status) => block_on(show(&status.store, output)),
+        Store::Copy(copy) => block_on(store_copy::run(copy, output)),
     }
 }
 
