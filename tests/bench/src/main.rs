@@ -1,9 +1,11 @@
-//! Measures Remuda: what the queue does a second on each store, what one claim costs as the backlog grows, and how long
-//! and how large a release build of each function is.
+//! Measures Remuda: what the queue does a second on each store, what one claim costs as the backlog grows, how long and
+//! how large a release build of each function is, and how long it takes to start.
 //!
 //! Figures are from the machine it runs on. Compare only within one run: ratios hold, absolute times do not.
 
+mod builds;
 mod claim;
+mod cold_start;
 mod engines;
 mod figures;
 mod functions;
@@ -34,6 +36,8 @@ enum What {
     Claim(claim::Options),
     /// Time and size of a release build of each function
     Functions(functions::Options),
+    /// From the start of each function's process to its first answer, beside the least function there can be
+    ColdStart(cold_start::Options),
 }
 
 /// On which store, and where Postgres is.
@@ -54,6 +58,7 @@ fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     let report: Report = match cli.what {
         What::Functions(options) => functions::measure(&options)?,
+        What::ColdStart(options) => runtime()?.block_on(cold_start::measure(&options))?,
         What::Lifecycle(options) => runtime()?.block_on(lifecycle::measure(&options))?,
         What::Claim(options) => runtime()?.block_on(claim::measure(&options))?,
     };
