@@ -3,14 +3,26 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_dynamodb::{Client, config::Credentials};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_sdk_dynamodb::{
+    Client,
+    config::{
+        Credentials,
+        retry::{RetryPartition, TokenBucket},
+    },
+};
+use aws_smithy_http_client::{
+    Connector,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
 use tokio::sync::Mutex;
 
 use crate::{AwsOptions, AwsStore, SqsHints, gate::Gate};
 
 /// How often a call is made before it is given up; the SDK waits longer each time, with jitter.
-const TRIES_MAX: u32 = 8;
+const TRIES_MAX: u32 = 14;
 const FIRST_WAIT: Duration = Duration::from_millis(25);
 const LONGEST_WAIT: Duration = Duration::from_millis(600);
 
@@ -48,7 +60,7 @@ pub async fn client_configs(options: &AwsOptions) -> ClientConfigs {
     if let Some(endpoint) = options.sqs() {
         sqs.set_endpoint_url(Some(endpoint));
     }
-    let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared);
+    let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(&shared).retry_partition(retry_partition());
     if let Some(endpoint) = &options.dynamodb {
         dynamodb.set_endpoint_url(Some(endpoint.clone()));
     }
@@ -73,21 +85,39 @@ impl AwsStore {
 
 /// What the clients of a store have in common.
 async fn shared_config(options: &AwsOptions) -> SdkConfig {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
     let retries = RetryConfig::standard()
         .with_max_attempts(TRIES_MAX)
         .with_initial_backoff(FIRST_WAIT)
         .with_max_backoff(LONGEST_WAIT);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
+        .http_client(http_client())
         .timeout_config(timeouts(options.patience))
         .retry_config(retries);
     if options.dynamodb.as_deref().is_some_and(is_loopback) && std::env::var_os("AWS_ACCESS_KEY_ID").is_none() {
         loader = for_emulator(loader);
     }
     loader.load().await
+}
+
+/// One connector for every call. The SDK's own client makes one for each client of a service only to see whether it can, and
+/// another at the first call, and each parses every certificate of the system: most of what a cold start takes.
+fn http_client() -> SharedHttpClient {
+    let connector = Connector::builder()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_MAX).build())
+        .build();
+    let connector = SharedHttpConnector::new(connector);
+    http_client_fn(move |_, _| connector.clone())
+}
+
+/// What keeps tries from piling up: with half of all calls throttled they still come through, with all of them they stop.
+/// The SDK's own measure gives up some hundred calls after throttling began, however mild it is.
+fn retry_partition() -> RetryPartition {
+    let tokens = TokenBucket::builder()
+        .throttling_retry_cost(1)
+        .success_reward(1.0)
+        .build();
+    RetryPartition::custom("remuda").token_bucket(tokens).build()
 }
 
 fn timeouts(patience: Duration) -> TimeoutConfig {

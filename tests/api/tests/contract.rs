@@ -54,3 +54,32 @@ mod postgres {
 
     api_tests::suite!(empty);
 }
+
+mod dynamodb {
+    use std::{
+        process,
+        sync::atomic::{AtomicU32, Ordering},
+        time::Duration,
+    };
+
+    use queue_aws::AwsOptions;
+
+    use super::{Arc, Kept};
+
+    async fn empty() -> Kept {
+        static TABLES: AtomicU32 = AtomicU32::new(0);
+        let number = TABLES.fetch_add(1, Ordering::Relaxed);
+        let server = servers::shared_dynamodb().expect("DynamoDB Local runs");
+        let options = AwsOptions {
+            dynamodb: Some(server.endpoint().to_string()),
+            patience: Duration::from_secs(60),
+            depth_fresh: Duration::ZERO,
+            ..AwsOptions::on_table(format!("api-{}-{number}", process::id()))
+        };
+        let (store, _) = queue_aws::connect(options).await;
+        store.migrate().await.expect("the table can be made");
+        (Arc::new(store), Box::new(()))
+    }
+
+    api_tests::suite!(empty);
+}

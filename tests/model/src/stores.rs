@@ -1,8 +1,16 @@
 //! Where runs take place: each store, fresh and empty.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    process,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use queue::{Store, memory::MemoryStore};
+use queue_aws::AwsOptions;
 use queue_postgres::{PostgresOptions, PostgresStore};
 use queue_sqlite::SqliteStore;
 use tokio::runtime::Runtime;
@@ -24,6 +32,10 @@ pub struct Sqlite;
 /// In a database of its own on the Postgres that tests share.
 #[derive(Debug)]
 pub struct Postgres;
+
+/// In a table of its own on the `DynamoDB` that tests share.
+#[derive(Debug)]
+pub struct DynamoDb;
 
 impl Place for Memory {
     async fn store() -> Arc<dyn Store> {
@@ -48,6 +60,24 @@ impl Place for Postgres {
             .await
             .expect("the URL is right");
         store.migrate().await.expect("the schema can be made");
+        Arc::new(store)
+    }
+}
+
+impl Place for DynamoDb {
+    async fn store() -> Arc<dyn Store> {
+        static TABLES: AtomicU32 = AtomicU32::new(0);
+        let number = TABLES.fetch_add(1, Ordering::Relaxed);
+        let server = servers::shared_dynamodb().expect("DynamoDB Local runs");
+        let options = AwsOptions {
+            dynamodb: Some(server.endpoint().to_string()),
+            exact_retention: true,
+            patience: Duration::from_secs(120),
+            depth_fresh: Duration::ZERO,
+            ..AwsOptions::on_table(format!("model-{}-{number}", process::id()))
+        };
+        let (store, _) = queue_aws::connect(options).await;
+        store.migrate().await.expect("the table can be made");
         Arc::new(store)
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use model_tests::{
     book::Book,
     run::{more_seeds, steps},
-    stores::{Place, Postgres, Sqlite, block_on},
+    stores::{DynamoDb, Place, Postgres, Sqlite, block_on},
     world::World,
 };
 use queue::memory::MemoryStore;
@@ -34,6 +34,13 @@ mod heavy {
         (0..2)
             .chain(MORE_FROM..MORE_FROM + more_seeds())
             .for_each(|seed| block_on(compare::<Postgres>(seed)));
+    }
+
+    #[test]
+    fn dynamodb_does_as_memory_does() {
+        (0..1)
+            .chain(MORE_FROM..MORE_FROM + more_seeds())
+            .for_each(|seed| block_on(compare::<DynamoDb>(seed)));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use model_tests::{
     machine::Beside,
-    stores::{Memory, Postgres, Sqlite},
+    stores::{DynamoDb, Memory, Postgres, Sqlite},
 };
 use proptest::test_runner::Config;
 use proptest_state_machine::prop_state_machine;
@@ -29,5 +29,13 @@ mod heavy {
 
         #[test]
         fn postgres_agrees_with_the_model(sequential 1..120 => Beside<Postgres>);
+    }
+
+    prop_state_machine! {
+        // The emulator is slow, and each failure is tried many times while it is made smaller.
+        #![proptest_config(Config { cases: 1, max_shrink_iters: 40, ..Config::default() })]
+
+        #[test]
+        fn dynamodb_agrees_with_the_model(sequential 1..60 => Beside<DynamoDb>);
     }
 }
