@@ -175,7 +175,7 @@ fn log_format(value: Option<&str>, on_lambda: bool) -> Result<LogFormat, String>
 
 fn log(value: Option<String>) -> Result<String, String> {
     let text = value.unwrap_or_else(|| "info".to_owned());
-    match text.parse::<tracing_subscriber::EnvFilter>() {
+    match text.parse::<tracing_subscriber::filter::Targets>() {
         Ok(_) => Ok(text),
         Err(_) => Err(format!(
             "{LOG} must be a level, like info, or levels by target, like info,queue=debug"
@@ -265,7 +265,7 @@ mod tests {
             (BACKLOG_MAX, "many"),
             (CONNECTIONS_MAX, "0"),
             (IDLE_SYNC_SECONDS, "soon"),
-            (LOG, "=,=,"),
+            (LOG, "queue=loud"),
             (LOG_FORMAT, "xml"),
         ])
         .expect_err("mistakes");

@@ -2,13 +2,13 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+use tracing_subscriber::{filter::Targets, fmt, prelude::*};
 
 use crate::settings::{LogFormat, Settings};
 
 /// Starts logging to stderr by `settings`. Does nothing when this process logs already.
 pub fn start(settings: &Settings) {
-    let filter: EnvFilter = settings.log.parse().unwrap_or_default();
+    let filter: Targets = settings.log.parse().unwrap_or_default();
     let registry = tracing_subscriber::registry().with(filter);
     // Only a second start fails, and then the first one holds.
     let _ = match settings.log_format {
