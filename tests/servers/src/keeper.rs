@@ -36,6 +36,10 @@ pub(crate) struct Kind {
     pub(crate) is_up: fn(&str) -> bool,
     /// Whether it says by this line of its log that it cannot start.
     pub(crate) gave_up: fn(&str) -> bool,
+    /// Makes of our environment the one that it runs in.
+    pub(crate) surround: fn(&mut Command),
+    /// Is told each line of its log.
+    pub(crate) hear: fn(&str),
 }
 
 /// One server, down or up, and the script that keeps it.
@@ -145,7 +149,7 @@ impl Script {
     fn spawn(kind: &'static Kind, folder: &Path, account: Option<Account>) -> anyhow::Result<Script> {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", SCRIPT, "keeper"]).arg(folder).arg(kind.stopped_by);
-        surround(&mut command);
+        (kind.surround)(&mut command);
         if let Some(account) = account {
             account.run(&mut command);
         }
@@ -239,6 +243,7 @@ fn follow(kind: &Kind, output: ChildStdout, events: &Sender<Event>, log: &Log) {
     for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line).into_owned();
         let event = Event::parse(kind, &line);
+        (kind.hear)(&line);
         log.keep(line);
         // Read on when nobody listens: a full pipe would hold the server up.
         if let Some(event) = event {

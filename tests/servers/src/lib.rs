@@ -2,7 +2,7 @@
 //! is, even when that is killed.
 //!
 //! Postgres is Postgres; for AWS stand Amazon's own `DynamoDB` Local and a local SQS. It never starts anything less in the place of
-//! these: what is missing is an error that says how to get it.
+//! these: what is missing is an error that says how to get it. Functions are run by `cargo lambda watch`.
 
 mod account;
 mod download;
@@ -10,7 +10,9 @@ mod dynamodb;
 mod emulator;
 mod folder;
 mod keeper;
+mod lambda;
 mod npm;
+mod pip;
 mod port;
 mod postgres;
 mod program;
@@ -20,6 +22,7 @@ mod sqs;
 
 pub use dynamodb::{DynamoDb, DynamoDbBuilder, TEST_DYNAMODB, shared_dynamodb};
 pub use emulator::Emulator;
+pub use lambda::{CARGO_LAMBDA, LambdaWatch, LambdaWatchBuilder, cargo_lambda, workspace_root};
 pub use postgres::{Builder, Cluster, Postgres, TEST_POSTGRES, shared};
 pub use service::Service;
 pub use sqs::{Sqs, TEST_SQS, shared_sqs};

@@ -1,11 +1,11 @@
 //! Runs one of the servers by hand: `cargo run -p servers -- postgres` prints its URL and its folder, and keeps it until interrupted;
-//! `dynamodb` and `sqs` do the same with their endpoints.
+//! `dynamodb` and `sqs` do the same with their endpoints, and `lambda` with `cargo lambda watch` for the workspace it is run in.
 
 use std::env;
 use std::path::Path;
 
 use anyhow::bail;
-use servers::{DynamoDb, Postgres, Sqs};
+use servers::{DynamoDb, LambdaWatch, Postgres, Sqs, workspace_root};
 
 fn main() -> anyhow::Result<()> {
     match env::args().nth(1).as_deref() {
@@ -21,7 +21,11 @@ fn main() -> anyhow::Result<()> {
             let server = Sqs::start()?;
             keep(&server.endpoint(), server.folder())
         }
-        _ => bail!("usage: servers postgres|dynamodb|sqs"),
+        Some("lambda") => {
+            let server = LambdaWatch::builder(&workspace_root(None)?).start()?;
+            keep(&server.url(), server.folder())
+        }
+        _ => bail!("usage: servers postgres|dynamodb|sqs|lambda"),
     }
 }
 

@@ -17,20 +17,30 @@ pub(crate) fn on_path(name: &str) -> Vec<PathBuf> {
 
 /// The major version that a program tells when asked for it by this argument: the first number it says. None if it does not run.
 pub(crate) fn major_version(program: &Path, ask: &str) -> Option<u32> {
-    let mut command = Command::new(program);
-    surround(&mut command);
-    let output = command.arg(ask).stdin(Stdio::null()).output().ok()?;
-    // Java answers on standard error.
-    let said = [output.stdout, output.stderr].concat();
-    output
-        .status
-        .success()
-        .then(|| first_number(&String::from_utf8_lossy(&said)))?
+    numbers(&told(program, &[ask])?).next()
 }
 
-fn first_number(text: &str) -> Option<u32> {
-    let mut numbers = text.split(|it: char| !it.is_ascii_digit()).filter(|it| !it.is_empty());
-    numbers.next()?.parse().ok()
+/// The version, major and minor, that a program tells when asked for it by these arguments: the first two numbers it says. None if it
+/// does not run.
+pub(crate) fn version(program: &Path, ask: &[&str]) -> Option<(u32, u32)> {
+    let told = told(program, ask)?;
+    let mut numbers = numbers(&told);
+    Some((numbers.next()?, numbers.next()?))
+}
+
+fn told(program: &Path, ask: &[&str]) -> Option<String> {
+    let mut command = Command::new(program);
+    surround(&mut command);
+    let output = command.args(ask).stdin(Stdio::null()).output().ok()?;
+    // Java answers on standard error.
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    output.status.success().then_some(said)
+}
+
+fn numbers(text: &str) -> impl Iterator<Item = u32> {
+    let digits = text.split(|it: char| !it.is_ascii_digit());
+    digits.filter(|it| !it.is_empty()).map_while(|it| it.parse().ok())
 }
 
 #[cfg(test)]
@@ -39,10 +49,17 @@ mod tests {
 
     #[test]
     fn versions_are_read_as_java_and_node_tell_them() {
+        let first_number = |text: &str| numbers(text).next();
         assert_eq!(first_number("openjdk version \"17.0.15\" 2025-04-15\n…"), Some(17));
         // As old ones counted.
         assert_eq!(first_number("java version \"1.8.0_402\""), Some(1));
         assert_eq!(first_number("v20.20.2\n"), Some(20));
+        assert_eq!(
+            numbers("cargo-lambda 1.9.2 (67129fc 2026-08-21Z)")
+                .take(2)
+                .collect::<Vec<_>>(),
+            [1, 9]
+        );
         assert_eq!(first_number("Unable to locate a Java Runtime."), None);
     }
 
@@ -50,5 +67,6 @@ mod tests {
     fn a_program_that_does_not_run_has_no_version() {
         assert_eq!(major_version(Path::new("/nowhere/java"), "-version"), None);
         assert_eq!(major_version(Path::new("/bin/false"), "17"), None);
+        assert_eq!(version(Path::new("/bin/false"), &["1.9"]), None);
     }
 }

@@ -67,7 +67,7 @@ fn a_panic_leaves_nothing() {
 
 #[test]
 fn an_owner_that_is_killed_leaves_nothing() {
-    for kind in ["postgres", "dynamodb", "sqs"] {
+    for kind in ["postgres", "dynamodb", "sqs", "lambda"] {
         let mut owner = Owner::start(kind);
         assert!(
             !processes_of(&owner.folder).is_empty(),

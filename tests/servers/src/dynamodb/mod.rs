@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::Context;
 
 use crate::emulator::Emulator;
-use crate::keeper::Kind;
+use crate::keeper::{Kind, surround};
 use crate::npm::Package;
 use crate::service::{Protocol, Service};
 use crate::shared::Shared;
@@ -29,6 +29,8 @@ static KIND: Kind = Kind {
     stopped_by: "KILL",
     is_up: |line| line.starts_with("INFO Server: Started "),
     gave_up: |line| line.contains("Exception in thread \"main\"") || line.starts_with("Error"),
+    surround,
+    hear: |_| {},
 };
 
 static PACKAGE: Package = Package {

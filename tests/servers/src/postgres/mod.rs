@@ -12,7 +12,7 @@ use binaries::Binaries;
 pub use cluster::Cluster;
 
 use crate::account::{self, Account};
-use crate::keeper::{Keeper, Kind};
+use crate::keeper::{Keeper, Kind, surround};
 use crate::shared::Shared;
 use crate::{folder, port};
 
@@ -25,6 +25,8 @@ static KIND: Kind = Kind {
     stopped_by: "QUIT TERM",
     is_up: |line| line.ends_with("database system is ready to accept connections"),
     gave_up,
+    surround,
+    hear: |_| {},
 };
 
 /// What `initdb` is told. It need not wait for a disk: a folder that is cut off is never used.

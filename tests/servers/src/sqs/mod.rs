@@ -12,7 +12,7 @@ use std::process::Command;
 use anyhow::Context;
 
 use crate::emulator::Emulator;
-use crate::keeper::Kind;
+use crate::keeper::{Kind, surround};
 use crate::npm::Package;
 use crate::service::{Protocol, Service};
 use crate::shared::Shared;
@@ -34,6 +34,8 @@ static KIND: Kind = Kind {
     stopped_by: "KILL",
     is_up: |line| line == "sqs: ready",
     gave_up: |line| line.starts_with("sqs: cannot") || line.contains("Error:"),
+    surround,
+    hear: |_| {},
 };
 
 static PACKAGE: Package = Package {

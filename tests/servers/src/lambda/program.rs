@@ -1,0 +1,51 @@
+//! Where the program `cargo-lambda` is: named by the user, on the machine, or in a wheel that is fetched once.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+
+use crate::pip::Wheel;
+use crate::program;
+
+/// Names the program `cargo-lambda` to take, in place of the one on the path.
+pub const CARGO_LAMBDA: &str = "REMUDA_CARGO_LAMBDA";
+
+/// The oldest version that runs several instances of a function.
+const VERSION_MIN: (u32, u32) = (1, 9);
+
+const WHEEL: Wheel = Wheel {
+    name: "cargo-lambda",
+    version: "1.9.2",
+    what: "cargo-lambda",
+};
+
+const HOW_TO_GET_IT: &str = "cargo-lambda is missing. Any of these brings it: install it (`pip install cargo-lambda`, \
+`brew install cargo-lambda/tap/cargo-lambda`), name the program in REMUDA_CARGO_LAMBDA, or install Python 3 with pip, from which it is \
+fetched";
+
+/// The program `cargo-lambda`, at least version 1.9, the first that is there of: the one that `REMUDA_CARGO_LAMBDA` names, the path's, the
+/// wheel's, which is fetched when there is no other.
+pub fn cargo_lambda() -> anyhow::Result<PathBuf> {
+    if let Some(named) = env::var_os(CARGO_LAMBDA).map(PathBuf::from) {
+        ensure!(
+            is_new_enough(&named),
+            "{CARGO_LAMBDA} is {}, which is no cargo-lambda of version 1.9 or later",
+            named.display()
+        );
+        return Ok(named);
+    }
+    if let Some(found) = program::on_path("cargo-lambda")
+        .into_iter()
+        .find(|it| is_new_enough(it))
+    {
+        return Ok(found);
+    }
+    let fetched = WHEEL.fetched(None).context(HOW_TO_GET_IT)?.join("bin/cargo-lambda");
+    ensure!(is_new_enough(&fetched), "{} does not run", fetched.display());
+    Ok(fetched)
+}
+
+fn is_new_enough(program: &Path) -> bool {
+    program::version(program, &["lambda", "--version"]).is_some_and(|it| it >= VERSION_MIN)
+}
