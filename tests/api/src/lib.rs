@@ -9,6 +9,7 @@ pub mod cases;
 mod flaky;
 mod reply;
 mod robot;
+pub mod samples;
 mod world;
 
 pub use self::{

@@ -7,58 +7,15 @@ use std::{
     sync::Arc,
 };
 
-use api_tests::{FlakyStore, World};
+use api_tests::{
+    FlakyStore, World,
+    samples::{HTTP, OTHERS},
+};
 use app::{App, http};
 use axum::Router;
 use lambda_http::{Adapter, Context, LambdaEvent, lambda_runtime::Service as _, request::LambdaRequest};
 use queue::memory::MemoryStore;
 use serde_json::{Value, json};
-
-/// What each sample of an HTTP function is answered with: the status, and a word of the body.
-const HTTP: &[(&str, u16, &str)] = &[
-    ("submit/good", 201, "\"workflow\":\"invoice-export\""),
-    ("submit/base64", 201, "\"team\":\"finance\""),
-    ("submit/malformed", 400, "malformed_json"),
-    ("submit/invalid", 422, "/priority"),
-    ("submit/no-key", 401, "unauthorized"),
-    ("submit/bulk", 200, "\"status\":422"),
-    ("submit/unknown-path", 404, "not_found"),
-    ("robot-callback/register", 201, "\"robot_id\""),
-    ("robot-callback/register-base64", 201, "\"key\":\"rk_"),
-    ("robot-callback/malformed", 400, "malformed_json"),
-    ("robot-callback/no-key", 401, "unauthorized"),
-    ("robot-callback/session-without-robot-key", 403, "\"scope\":\"robot\""),
-    ("robot-callback/log-base64", 403, "missing_scope"),
-    ("control/list", 200, "\"items\":[]"),
-    ("control/bad-query", 422, "query/limit"),
-    ("control/no-key", 401, "unauthorized"),
-    ("control/cancel-base64", 404, "not_found"),
-    ("control/malformed", 400, "malformed_json"),
-    ("control/pause", 200, "\"paused\":true"),
-    ("control/health", 200, "\"healthy\""),
-    ("control/document", 200, "\"openapi\""),
-    ("control/wrong-method", 405, "method_not_allowed"),
-];
-
-/// What each sample of the other functions is answered with.
-const OTHERS: &[(&str, &str)] = &[
-    ("dispatch/schedule", r#"{"assigned":1,"conflicts":0}"#),
-    ("dispatch/direct", r#"{"assigned":1,"conflicts":0}"#),
-    ("dispatch/direct-queue", r#"{"assigned":1,"conflicts":0}"#),
-    ("dispatch/hints", r#"{"batchItemFailures":[]}"#),
-    (
-        "dispatch/hints-one-malformed",
-        r#"{"batchItemFailures":[{"itemIdentifier":"m-2"}]}"#,
-    ),
-    (
-        "timeout-sweep/schedule",
-        r#"{"conflicts":0,"ended":0,"leases_lost":0,"more":false,"purged":0,"ready":1,"rearmed":0,"retried":0}"#,
-    ),
-    (
-        "timeout-sweep/direct",
-        r#"{"conflicts":0,"ended":0,"leases_lost":0,"more":false,"purged":0,"ready":1,"rearmed":0,"retried":0}"#,
-    ),
-];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events")
@@ -120,6 +77,21 @@ async fn every_other_sample_is_answered_as_it_should_be() {
         let world = waiting().await;
         let answer = handle(name, &world.app).await.expect("the handler answers");
         assert_eq!(answer.to_string(), *expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_hint_of_a_timer_has_the_sweep_look_first() {
+    for name in ["dispatch/hints-timer", "dispatch/hints-traced", "dispatch/direct-timer"] {
+        let world = waiting().await;
+        let scheduled = async || {
+            let jobs = world.get("/v1/jobs?state=scheduled").await.json();
+            jobs["items"].as_array().expect("jobs").len()
+        };
+        handle("dispatch/hints", &world.app).await.expect("the handler answers");
+        assert_eq!(scheduled().await, 1, "{name}");
+        handle(name, &world.app).await.expect("the handler answers");
+        assert_eq!(scheduled().await, 0, "{name}");
     }
 }
 
