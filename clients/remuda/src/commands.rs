@@ -1,5 +1,7 @@
 //! The commands: one module each, and the one place that knows them all.
 
+mod admin_key;
+mod aws_local;
 mod completions;
 mod dead_letters;
 mod demo;
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     Doctor,
     /// Run all of Remuda here: every function behind one port, on SQLite or Postgres
     Dev(dev::Dev),
+    /// Run here what AWS runs: table, queues and schedules, and with --watch the functions as Lambda does
+    AwsLocal(aws_local::AwsLocal),
     /// Make and check the schema of a store; copy a store
     #[command(subcommand)]
     Store(store::Store),
@@ -78,6 +82,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result<ExitCode, Failure
         Command::Stats => online(global, async |context| stats::run(context).await),
         Command::Doctor => online(global, async |context| doctor::run(context).await),
         Command::Dev(dev) => dev::run(&dev, global),
+        Command::AwsLocal(local) => aws_local::run(&local, global),
         Command::Store(store) => store::run(&store, global),
         Command::Demo(demo) => demo::run(&demo, global),
         Command::Robot(robot) => return Ok(robot::run(robot)),

@@ -18,7 +18,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("robot-callback", &["app", "domain", "queue"]),
     ("submit", &["app", "domain", "queue"]),
     ("timeout-sweep", &["app", "domain", "queue"]),
-    // What people and robots run. A robot knows the server by HTTP alone; `remuda dev` is the server.
+    // What people and robots run. A robot knows the server by HTTP alone; `remuda dev` is the server, and `remuda aws-local`
+    // starts what tests start.
     ("remuda-client", &[]),
     ("remuda-robot", &["remuda-client"]),
     (
@@ -32,6 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "remuda-client",
             "remuda-robot",
             "robot-callback",
+            "servers",
             "submit",
             "timeout-sweep",
         ],
@@ -41,7 +43,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("simulation", &["domain", "queue", "queue-conformance"]),
 ];
 
-/// Crates that no program ships: outside `tests/` a dev-dependency at most.
+/// Crates for tests: outside `tests/` a dev-dependency at most, unless the table says otherwise.
 const ONLY_FOR_TESTS: &[&str] = &["queue-conformance", "servers", "simulation"];
 
 const ADAPTERS_AND_APP: &[&str] = &["app", "queue-aws", "queue-postgres", "queue-sqlite"];

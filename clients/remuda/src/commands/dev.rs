@@ -3,18 +3,13 @@
 //! It serves the same routers as the Lambda functions and ticks the same dispatch and sweep, so that what works here is
 //! what is deployed.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use app::{App, OpenStore, keys::NewKey, telemetry};
+use app::{App, OpenStore, telemetry};
 use axum::Router;
 use clap::Args;
-use domain::TenantName;
-use queue::Scope;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,9 +17,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use super::admin_key;
 use crate::cli::Global;
 use crate::failure::Failure;
-use crate::local::{StoreOption, block_on, of_refusal, of_store};
+use crate::local::{StoreOption, block_on, of_store};
 use crate::output::Output;
 
 /// How often dispatch and sweep run.
@@ -32,9 +28,6 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// How long requests that are under way may take once the server is told to stop.
 const STOP_MAX: Duration = Duration::from_secs(10);
-
-/// How many keys are looked through for an admin's.
-const KEYS_PAGE: usize = 200;
 
 /// How and where to serve.
 #[derive(Debug, Args)]
@@ -66,7 +59,9 @@ async fn serve(dev: &Dev, output: Output) -> Result<(), Failure> {
         info!("Applied migration {step}");
     }
     let listener = listen(dev).await?;
-    show_admin_key(dev, &app, output).await?;
+    if let Some(key) = admin_key::make_if_wanted(&app, dev.admin_key_file.as_deref()).await? {
+        output.line(&format!("admin key: {}", key.reveal()))?;
+    }
     let address = listener.local_addr().map_err(cannot("tell the address"))?;
     let (stop, stopping) = watch::channel(());
     let ticking = tick(app.clone(), stopping.clone());
@@ -104,52 +99,6 @@ async fn listen(dev: &Dev) -> Result<TcpListener, Failure> {
     })
 }
 
-/// Makes an admin key where there is none, or where a file for one is asked for and not there, and shows it once.
-async fn show_admin_key(dev: &Dev, app: &App, output: Output) -> Result<(), Failure> {
-    let wanted = dev.admin_key_file.as_deref().is_some_and(|path| !path.exists());
-    if !wanted && has_admin_key(app).await? {
-        return Ok(());
-    }
-    let (key, text) = app.mint(NewKey {
-        tenant: TenantName::default_tenant(),
-        name: "admin".to_owned(),
-        scopes: [Scope::Admin].into(),
-        robot: None,
-        expires_at: None,
-    });
-    app.engine.create_key(key).await.map_err(of_refusal)?;
-    if let Some(path) = &dev.admin_key_file {
-        write_secret(path, text.reveal()).map_err(cannot("write the admin key"))?;
-    }
-    output.line(&format!("admin key: {}", text.reveal()))
-}
-
-async fn has_admin_key(app: &App) -> Result<bool, Failure> {
-    let mut after = None;
-    loop {
-        let tenant = TenantName::default_tenant();
-        let page = app.engine.keys(&tenant, after, KEYS_PAGE).await.map_err(of_refusal)?;
-        if page.items.iter().any(|key| key.scopes.contains(&Scope::Admin)) {
-            return Ok(true);
-        }
-        after = page.next;
-        if after.is_none() {
-            return Ok(false);
-        }
-    }
-}
-
-/// Writes `secret` to a file that only its owner can read, from its first moment on.
-fn write_secret(path: &Path, secret: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
-    writeln!(file, "{secret}")
-}
-
 /// Runs dispatch and sweep each second until it is told to stop.
 fn tick(app: App, mut stopping: watch::Receiver<()>) -> JoinHandle<()> {
     tokio::spawn(async move {
@@ -183,7 +132,8 @@ async fn told_to_stop(mut stopping: watch::Receiver<()>) {
     let _ = stopping.changed().await;
 }
 
-async fn wait_for_signal() -> Result<(), Failure> {
+/// Waits until this process is told to end.
+pub(super) async fn wait_for_signal() -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot("listen for signals"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot("listen for signals"))?;
     tokio::select! {
