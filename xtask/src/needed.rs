@@ -1,4 +1,4 @@
-//! The servers that the tests need: one of each for a whole run, told to all test processes by variables.
+//! The servers that the tests need, and `cargo-lambda`: one of each for a whole run, told to all test processes by variables.
 
 use std::any::Any;
 use std::env;
@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
-use servers::{DynamoDb, Postgres, Sqs, TEST_DYNAMODB, TEST_POSTGRES, TEST_SQS};
+use servers::{CARGO_LAMBDA, DynamoDb, Postgres, Sqs, TEST_DYNAMODB, TEST_POSTGRES, TEST_SQS};
 
 use crate::say;
 
@@ -17,7 +17,7 @@ type Ours = Box<dyn Any + Send>;
 /// The servers of a run; they go when this does.
 pub(crate) struct Needed(Vec<Part>);
 
-/// One server, and the variable by which test processes find it.
+/// One server or program, and the variable by which test processes find it.
 struct Part {
     variable: &'static str,
     address: String,
@@ -27,7 +27,7 @@ struct Part {
 impl Needed {
     /// Brings all of them up at once. One that cannot be had fails a run in CI; elsewhere only the tests that need it will fail.
     pub(crate) fn up() -> anyhow::Result<Needed> {
-        let starts: [fn() -> anyhow::Result<Part>; 3] = [postgres, dynamodb, sqs];
+        let starts: [fn() -> anyhow::Result<Part>; 4] = [postgres, dynamodb, sqs, cargo_lambda];
         let parts = thread::scope(|scope| {
             let starting = starts.map(|it| scope.spawn(it));
             starting.map(|it| it.join().expect("starting a server returns its errors"))
@@ -72,6 +72,19 @@ fn sqs() -> anyhow::Result<Part> {
         let server = Sqs::start()?;
         server.call("ListQueues", "{}")?;
         Ok((server.endpoint(), server.version(), Box::new(server)))
+    })
+}
+
+fn cargo_lambda() -> anyhow::Result<Part> {
+    if env::var_os(CARGO_LAMBDA).is_none() {
+        say("cargo-lambda: looking for it …");
+    }
+    let program = servers::cargo_lambda().context("cargo-lambda cannot be had")?;
+    say(&format!("cargo-lambda: {}", program.display()));
+    Ok(Part {
+        variable: CARGO_LAMBDA,
+        address: program.to_string_lossy().into_owned(),
+        _ours: None,
     })
 }
 

@@ -18,6 +18,9 @@ const PROFILE: &str = "xtask";
 /// That report, within the target folder.
 const REPORT: &str = "nextest/xtask/tests.xml";
 
+/// Tells tests of whole programs in which folder these have just been built, so that they are not built again.
+const PROGRAMS: &str = "REMUDA_TEST_PROGRAMS";
+
 /// Where our code is.
 const SOURCES: [&str; 5] = ["shared", "functions", "clients", "tests", "xtask"];
 
@@ -67,6 +70,7 @@ fn nextest(root: &Path, arguments: &[String], needed: &Needed) -> anyhow::Result
     let mut command = cargo(root, needed);
     command
         .args(["nextest", "run", "--profile", PROFILE])
+        .envs(programs(root, arguments))
         .args(scope(arguments))
         .args(arguments);
     let status = command.status().context("cannot run cargo nextest")?;
@@ -91,6 +95,7 @@ fn cargo_test(root: &Path, arguments: &[String], needed: &Needed) -> anyhow::Res
     let mut command = cargo(root, needed);
     command
         .args(["test", "--no-fail-fast"])
+        .envs(programs(root, arguments))
         .args(scope(arguments))
         .args(arguments);
     let mut child = command
@@ -129,6 +134,11 @@ fn scope(arguments: &[String]) -> Option<&'static str> {
     let picks = |it: &String| it == "--workspace" || it.starts_with("-p") || it.starts_with("--package");
     let picked = arguments.iter().any(picks);
     (!picked).then_some("--workspace")
+}
+
+/// The folder of the programs that are built along with the tests, which all are only when nothing was picked.
+fn programs(root: &Path, arguments: &[String]) -> Option<(&'static str, PathBuf)> {
+    arguments.is_empty().then(|| (PROGRAMS, target(root).join("debug")))
 }
 
 fn has_nextest() -> bool {
