@@ -23,6 +23,12 @@ const JOB_WRITES_MAX: f64 = 9.0;
 const JOB_SQS_MAX: u64 = 3;
 const RENEWAL_WRITES_MAX: f64 = 1.0;
 
+/// The row of a job as most are.
+const PLAIN: &str = "**a plain job**";
+
+/// Of 30 days.
+const SECONDS_A_MONTH: f64 = 2_592_000.0;
+
 /// How many jobs a batch has here.
 const BATCH: usize = 100;
 
@@ -32,6 +38,17 @@ struct Prices {
     write_units_per_million: f64,
     read_units_per_million: f64,
     sqs_requests_per_million: f64,
+    postgres_month: f64,
+    postgres_what: String,
+}
+
+impl Prices {
+    /// What `bill` comes to a million times.
+    fn million(&self, bill: &Bill) -> f64 {
+        bill.writes * self.write_units_per_million
+            + bill.reads * self.read_units_per_million
+            + bill.sqs as f64 * self.sqs_requests_per_million
+    }
 }
 
 /// An engine whose every call is counted.
@@ -153,6 +170,7 @@ impl Metered {
             }
             sum.bill.reads += row.bill.reads / share as f64;
             sum.bill.writes += row.bill.writes / share as f64;
+            sum.bill.robots += row.bill.robots / share as f64;
             sum.bill.sqs += row.bill.sqs / share as u64;
         }
         sum
@@ -207,8 +225,8 @@ async fn no_operation_grows_dearer_than_the_table_says() {
             "finish",
         ],
     );
-    // The claim's sync writes the robot's record once, as each heartbeat does.
-    assert!(job.bill.writes - 1.0 <= JOB_WRITES_MAX, "{:?}", job.bill);
+    assert!(job.bill.writes - job.bill.robots <= JOB_WRITES_MAX, "{:?}", job.bill);
+    assert!(job.bill.robots <= 1.0, "{:?}", job.bill);
     assert!(job.bill.sqs <= JOB_SQS_MAX, "{:?}", job.bill);
     let renewal = metered
         .rows
@@ -225,7 +243,9 @@ async fn no_operation_grows_dearer_than_the_table_says() {
 
     let failed: u64 = metered.rows.iter().map(|row| row.bill.failed).sum();
     assert_eq!(failed, 0, "nothing fails here, so that no unit goes uncounted");
-    expect_file!["../../../docs/cost.md"].assert_eq(&table(&metered.rows));
+    let table = table(&metered.rows);
+    readme(&table);
+    expect_file!["../../../docs/cost.md"].assert_eq(&table);
 }
 
 /// What only the first calls of a process pay: its queues become known to it.
@@ -422,6 +442,47 @@ async fn idle(metered: &mut Metered) {
         .await;
 }
 
+/// Holds the README to the main rows of the table, and to what it says of Postgres.
+fn readme(table: &str) {
+    const BEGIN: &str = "<!-- cost: begin -->\n";
+    const END: &str = "<!-- cost: end -->";
+    const MAIN: [&str; 10] = [
+        "what",
+        "---",
+        "submit",
+        "claim",
+        "start",
+        "renewal",
+        "finish",
+        "a plain job",
+        "an idle robot's hour",
+        "an idle system's hour",
+    ];
+    let is_main = |line: &&str| {
+        let first = line.strip_prefix("| ").or_else(|| line.strip_prefix('|'));
+        first.is_some_and(|first| MAIN.iter().any(|main| first.trim_start_matches("**").starts_with(main)))
+    };
+    let rows: Vec<&str> = table
+        .lines()
+        .take_while(|line| !line.starts_with("## "))
+        .filter(is_main)
+        .collect();
+    let postgres = table
+        .split("## When Postgres is cheaper\n\n")
+        .nth(1)
+        .and_then(|rest| rest.split("\n\n").next());
+    let expected = format!("{}\n\n{}\n", rows.join("\n"), postgres.expect("the table says when"));
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+    let text = std::fs::read_to_string(path).expect("there is a README");
+    let (before, rest) = text.split_once(BEGIN).expect("the README has a place for the table");
+    let (block, after) = rest.split_once(END).expect("the README has a place for the table");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(path, format!("{before}{BEGIN}{expected}{END}{after}")).expect("the README can be written");
+    } else {
+        assert_eq!(block, expected, "the README's table; UPDATE_EXPECT=1 writes it anew");
+    }
+}
+
 /// Text that no packing makes smaller.
 fn noise(bytes: usize) -> String {
     let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -437,12 +498,10 @@ fn noise(bytes: usize) -> String {
 fn table(rows: &[Row]) -> String {
     let prices: Prices = serde_json::from_str(include_str!("prices.json")).expect("the file of prices can be read");
     let mut text = include_str!("cost-head.md").replace("{prices}", &prices.source);
-    text.push_str("| what | DynamoDB calls | read units | write units | SQS requests | $ per million |\n|---|--:|--:|--:|--:|--:|\n");
+    text.push_str("| what | DynamoDB calls | read units | write units | of the robot's record | SQS requests | $ per million |\n|---|--:|--:|--:|--:|--:|--:|\n");
     for Row { what, bill, jobs } in rows {
         let share = *jobs as f64;
-        let cost = bill.writes * prices.write_units_per_million
-            + bill.reads * prices.read_units_per_million
-            + bill.sqs as f64 * prices.sqs_requests_per_million;
+        let cost = prices.million(bill);
         let per_job = if *jobs > 1 {
             format!("{what}: a job of it")
         } else {
@@ -454,15 +513,26 @@ fn table(rows: &[Row]) -> String {
         };
         writeln!(
             text,
-            "| {per_job} | {} | {} | {} | {} | {:.2} |",
+            "| {per_job} | {} | {} | {} | {} | {} | {:.2} |",
             number(bill.dynamodb() as f64 / share),
             number(bill.reads / share),
-            number(bill.writes / share),
+            number((bill.writes - bill.robots) / share),
+            number(bill.robots / share),
             number(bill.sqs as f64 / share),
             cost / share
         )
         .expect("text can be written");
     }
-    text.push_str(include_str!("cost-foot.md"));
-    text
+    let job = rows.iter().find(|row| row.what == PLAIN).expect("it was counted");
+    let (job, month) = (prices.million(&job.bill), prices.postgres_month);
+    let foot = include_str!("cost-foot.md")
+        .replace("{postgres_month}", &format!("{month:.2}"))
+        .replace("{postgres_what}", &prices.postgres_what)
+        .replace("{job_dollars}", &format!("{job:.2}"))
+        .replace("{break_even}", &format!("{:.1}", month / job))
+        .replace(
+            "{break_even_rate}",
+            &format!("{:.1}", month / job * 1e6 / SECONDS_A_MONTH),
+        );
+    text + &foot
 }

@@ -24,8 +24,11 @@ use aws_sdk_dynamodb::{
         transact_write_items::{TransactWriteItemsInput, TransactWriteItemsOutput},
         update_item::{UpdateItemInput, UpdateItemOutput},
     },
-    types::{ConsumedCapacity, ReturnConsumedCapacity},
+    types::{ConsumedCapacity, ReturnConsumedCapacity, ReturnValue},
 };
+
+/// The attribute and the value by which a robot's item is known.
+const SHELF: (&str, &str) = ("h", "robots");
 
 /// What calls came to.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,6 +39,8 @@ pub(crate) struct Bill {
     pub(crate) reads: f64,
     /// Write units.
     pub(crate) writes: f64,
+    /// Of these, what a robot's own record took.
+    pub(crate) robots: f64,
     /// Calls of DynamoDB that failed: their units are in no answer.
     pub(crate) failed: u64,
     /// Requests to SQS.
@@ -59,6 +64,7 @@ impl Sub<&Bill> for Bill {
         self.calls.retain(|_, calls| *calls > 0);
         self.reads -= earlier.reads;
         self.writes -= earlier.writes;
+        self.robots -= earlier.robots;
         self.failed -= earlier.failed;
         self.sqs -= earlier.sqs;
         self
@@ -143,6 +149,10 @@ impl Intercept for OnDynamoDb {
             TransactWriteItemsInput,
             UpdateItemInput
         );
+        // To tell whose item it was; it costs nothing.
+        if let Some(input) = context.input_mut().downcast_mut::<UpdateItemInput>() {
+            input.return_values = Some(ReturnValue::UpdatedNew);
+        }
         Ok(())
     }
 
@@ -167,7 +177,16 @@ impl Intercept for OnDynamoDb {
             };
             Some((least - consumed.capacity_units.unwrap_or(0.0)).max(0.0))
         });
+        let of_robot = |output: &&UpdateItemOutput| {
+            let shelf = output
+                .attributes
+                .as_ref()
+                .and_then(|attributes| attributes.get(SHELF.0));
+            shelf.is_some_and(|shelf| shelf.as_s().is_ok_and(|shelf| shelf == SHELF.1))
+        };
+        let written = output.downcast_ref::<UpdateItemOutput>().filter(of_robot);
         self.0.add(|bill| {
+            bill.robots += units(written.iter().filter_map(|output| output.consumed_capacity.as_ref()));
             bill.reads += forgiven.unwrap_or(0.0);
             note_units!(bill, output,
                 "get" reads GetItemOutput, "query" reads QueryOutput, "scan" reads ScanOutput,
