@@ -6,6 +6,5 @@ use lambda_http::Error;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let app = start::app().await?;
-    let (router, _) = robot_callback::router(app.clone());
-    start::serve(router, &app).await
+    start::serve(robot_callback::routes(app.clone()), &app).await
 }

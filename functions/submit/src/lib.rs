@@ -7,21 +7,9 @@ mod job;
 mod requests;
 mod submission;
 
-use app::App;
-use axum::Router;
-use utoipa::openapi::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
-
 pub use self::requests::{
     BulkSubmit, BulkSubmitted, BulkSubmittedJob, BulkedJob, DedupRequest, PrefersRequest, RequiresRequest,
     RetryRequest, SubmitJob, TimeoutsRequest,
 };
 
-/// The routes, bare, and what they say of themselves.
-pub fn router(app: App) -> (Router, OpenApi) {
-    OpenApiRouter::new()
-        .routes(routes!(job::submit_job))
-        .routes(routes!(bulk::submit_jobs))
-        .with_state(app)
-        .split_for_parts()
-}
+app::handlers!(job::submit_job, bulk::submit_jobs,);

@@ -7,6 +7,7 @@ mod headers;
 mod path;
 mod query;
 mod reply;
+mod routes;
 
 use std::{
     panic::AssertUnwindSafe,
@@ -33,6 +34,7 @@ pub use self::{
     path::PathParams,
     query::{LIMIT_DEFAULT, LIMIT_MAX, PageParams, PageQuery, Query},
     reply::{created, json, no_content},
+    routes::serving,
 };
 use crate::{
     metrics,

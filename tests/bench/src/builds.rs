@@ -138,3 +138,57 @@ fn keep(program: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
     fs::copy(program, &kept)?;
     Ok(kept.canonicalize()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes in with each store alone.
+    const OF_STORES: [(StoreFeature, &[&str]); 3] = [
+        (StoreFeature::Sqs, &["queue-aws", "aws-sdk-dynamodb", "aws-sdk-sqs"]),
+        (StoreFeature::Postgres, &["queue-postgres", "sqlx-postgres"]),
+        (StoreFeature::Sqlite, &["queue-sqlite", "sqlx-sqlite", "libsqlite3-sys"]),
+    ];
+
+    /// The names of all crates that a function is linked from.
+    fn linked(function: &str, store: StoreFeature) -> Vec<String> {
+        let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+            .args([
+                "tree",
+                "--locked",
+                "--edges",
+                "no-proc-macro,normal",
+                "--prefix",
+                "none",
+            ])
+            .args([
+                "--package",
+                function,
+                "--no-default-features",
+                "--features",
+                store.name(),
+            ])
+            .output()
+            .expect("cargo runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        let tree = String::from_utf8(output.stdout).expect("UTF-8");
+        let names = tree.lines().filter_map(|line| line.split(' ').next());
+        names.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_function_links_the_store_that_it_is_built_for_and_no_other() {
+        for function in FUNCTIONS {
+            for (store, _) in OF_STORES {
+                let linked = linked(function, store);
+                for (other, crates) in OF_STORES {
+                    for name in crates {
+                        let is_there = linked.iter().any(|it| it == name);
+                        assert_eq!(is_there, store == other, "{name} in {function} for {}", store.name());
+                    }
+                }
+            }
+        }
+    }
+}
