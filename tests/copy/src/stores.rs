@@ -1,6 +1,13 @@
 //! Every kind of store there is, fresh and empty.
 
+use std::{
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
 use queue::memory::MemoryStore;
+use queue_aws::AwsOptions;
 use queue_conformance::Fixture;
 use queue_postgres::{PostgresOptions, PostgresStore};
 use queue_sqlite::SqliteStore;
@@ -9,7 +16,7 @@ use queue_sqlite::SqliteStore;
 #[macro_export]
 macro_rules! every_store {
     ($make:ident) => {
-        $make! { memory sqlite postgres }
+        $make! { memory sqlite postgres sqs }
     };
 }
 
@@ -39,5 +46,24 @@ pub async fn postgres() -> Fixture {
         .await
         .expect("the URL is right");
     store.migrate().await.expect("the schema can be made");
+    Fixture::new(store)
+}
+
+/// On a table of its own on the `DynamoDB` that tests share.
+pub async fn sqs() -> Fixture {
+    static TABLES: AtomicU32 = AtomicU32::new(0);
+    let table = format!("copy-{}-{}", process::id(), TABLES.fetch_add(1, Ordering::Relaxed));
+    let server = servers::shared_dynamodb().expect("DynamoDB Local runs");
+    let (store, _) = queue_aws::connect(AwsOptions {
+        dynamodb: Some(server.endpoint().clone()),
+        // Retention to the second and counts that are never old, as the other stores have them.
+        exact_retention: true,
+        depth_fresh: Duration::ZERO,
+        // The emulator does one thing at a time, for all tests.
+        patience: Duration::from_mins(2),
+        ..AwsOptions::on_table(table)
+    })
+    .await;
+    store.migrate().await.expect("the table can be made");
     Fixture::new(store)
 }

@@ -10,11 +10,11 @@ use queue::{
     Store,
     copy::{Copy, CopyError, Progress},
     memory::MemoryStore,
-    store::{Kind, Record, Version},
+    store::{Change, Committed, Kind, Rank, Record, Version, Write},
 };
 use queue_conformance::{
     faults::FaultyStore,
-    samples::{blob, blob_key, commit, job, job_key, load, put, put_all, robot},
+    samples::{at, blob, blob_key, commit, job, job_key, lane, load, put, put_all, ready_job, robot},
 };
 
 fn empty() -> Arc<dyn Store> {
@@ -172,8 +172,8 @@ async fn what_changed_at_the_source_meanwhile_is_found_and_named() {
 /// Changes the job `0`, which is copied already.
 async fn do_change(store: &dyn Store, change: &str) {
     let there = load(store, &job_key("0")).await.unwrap();
-    let delete = queue::store::Write::Delete(there.key.clone(), there.version);
-    let delete = queue::store::Change {
+    let delete = Write::Delete(there.key.clone(), there.version);
+    let delete = Change {
         writes: vec![delete],
         blobs: Vec::new(),
     };
@@ -191,6 +191,91 @@ async fn do_change(store: &dyn Store, change: &str) {
             store.restore(vec![other]).await.unwrap();
         }
         _ => store.put_blob(blob(&there.key, "payload/1", change)).await.unwrap(),
+    }
+}
+
+/// Makes another record of one.
+type Alter<'a> = &'a dyn Fn(Record) -> Record;
+
+#[tokio::test]
+async fn a_difference_in_any_part_of_a_record_is_found() {
+    let (one, other) = (lane("default", "a"), lane("default", "b"));
+    let there = Record {
+        version: Version(3),
+        expires_at: Some(at(9)),
+        ..ready_job("0", &one, 1, at(1))
+    };
+    let rank = |band, seconds| {
+        Some(Rank {
+            band,
+            since: at(seconds),
+        })
+    };
+    let altered: [(&str, Alter<'_>); 11] = [
+        ("nothing", &|record| record),
+        ("lane", &|record| Record {
+            lane: Some(other.clone()),
+            ..record
+        }),
+        ("no lane", &|record| Record {
+            lane: None,
+            rank: None,
+            ..record
+        }),
+        ("band", &|record| Record {
+            rank: rank(2, 1),
+            ..record
+        }),
+        ("since", &|record| Record {
+            rank: rank(1, 2),
+            ..record
+        }),
+        ("due", &|record| Record {
+            due_at: Some(at(1)),
+            ..record
+        }),
+        ("not due", &|record| Record { due_at: None, ..record }),
+        ("shelf", &|record| Record {
+            shelf: "redy".to_owned(),
+            ..record
+        }),
+        ("listed", &|record| Record {
+            listed_at: at(1),
+            ..record
+        }),
+        ("expires", &|record| Record {
+            expires_at: Some(at(8)),
+            ..record
+        }),
+        ("body", &|record| Record {
+            body: format!("{} ", record.body),
+            ..record
+        }),
+    ];
+    for (part, alter) in altered {
+        let (from, to) = (empty(), empty());
+        from.restore(vec![there.clone()]).await.unwrap();
+        put(&*from, job("1")).await;
+        put(&*from, job("2")).await;
+        // The first page is copied; then somebody changes what is at the target.
+        let stopping: Arc<dyn Store> = Arc::new(FaultyStore::stopping_after(Arc::clone(&to), 9));
+        copy(&from, &stopping).run(&|_| {}).await.unwrap_err();
+        let delete = Change {
+            writes: vec![Write::Delete(there.key.clone(), there.version)],
+            blobs: Vec::new(),
+        };
+        assert_eq!(commit(&*to, delete).await, Committed::Done);
+        to.restore(vec![alter(there.clone())]).await.unwrap();
+        match copy(&from, &to).run(&|_| {}).await {
+            Ok(copied) => assert!(part == "nothing" && copied.resumed),
+            Err(CopyError::Differs(found)) => {
+                assert_eq!(
+                    found.records[0].text, "Job acme/0 differs, though its version is the same",
+                    "{part}"
+                );
+            }
+            Err(other) => panic!("{part}: {other:?}"),
+        }
     }
 }
 

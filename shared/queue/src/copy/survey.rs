@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest, Sha256};
 
 use super::{CopyError, marker, patient::Patient};
-use crate::store::{Kind, Lane, Record};
+use crate::store::{BlobKey, Kind, Lane, Record};
 
 /// How many records' blobs are on their way at once, and how many blobs of each: with the bytes that a blob may have, this
 /// bounds the memory that a copy takes.
@@ -97,15 +97,21 @@ pub(super) async fn tally(store: &Patient, record: &Record) -> Result<Tally, Cop
                 field(&mut digest, &body);
             }
         }
-        match keys.into_iter().last() {
-            Some(last) => after = Some(last.name),
-            None => break,
+        after = next_names(keys);
+        if after.is_none() {
+            break;
         }
     }
     let mut first_half = [0; 16];
     first_half.copy_from_slice(&digest.finalize()[..16]);
     tally.checksum = Checksum(u128::from_be_bytes(first_half));
     Ok(tally)
+}
+
+/// The name to read on from after a page of `keys`; `None` when that was the last page.
+pub(super) fn next_names(keys: Vec<BlobKey>) -> Option<String> {
+    let is_full = keys.len() >= NAMES_PAGE;
+    keys.into_iter().last().filter(|_| is_full).map(|last| last.name)
 }
 
 /// Every field, each with its length, so that no two records give the same bytes.

@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::{
     CopyError,
     patient::Patient,
-    survey::{BLOBS_AT_ONCE, NAMES_PAGE, OWNERS_AT_ONCE},
+    survey::{BLOBS_AT_ONCE, NAMES_PAGE, OWNERS_AT_ONCE, next_names},
 };
 use crate::store::{Blob, BlobKey, Committed, Key, Record};
 
@@ -30,9 +30,9 @@ async fn blobs(from: &Patient, to: &Patient, owner: Key) -> Result<(), CopyError
         for some in keys.chunks(BLOBS_AT_ONCE) {
             some_blobs(from, to, some).await?;
         }
-        match keys.into_iter().last() {
-            Some(last) => after = Some(last.name),
-            None => return Ok(()),
+        after = next_names(keys);
+        if after.is_none() {
+            return Ok(());
         }
     }
 }
