@@ -24,9 +24,9 @@ use sha2::{Digest, Sha256};
 /// This and the numbers below are parts of the stored form: others would look for entries where they are not.
 pub const READY_SHARDS: u32 = 4;
 /// In how many partitions the timers of the whole table are spread.
-pub const DUE_SHARDS: u32 = 16;
+pub const DUE_SHARDS: u32 = 8;
 /// In how many partitions one shelf of jobs is spread.
-pub const FILED_SHARDS: u32 = 4;
+pub const FILED_SHARDS: u32 = 2;
 
 /// The sort key of a record's own item.
 pub(crate) const RECORD: &str = "r";

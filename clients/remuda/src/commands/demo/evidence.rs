@@ -71,10 +71,20 @@ pub(super) struct Kill {
 
 /// Every job of the tenant.
 pub(super) async fn jobs(client: &Client) -> Result<Vec<Job>, CallError> {
+    jobs_where(client, &[]).await
+}
+
+/// The jobs that run now.
+pub(super) async fn running_jobs(client: &Client) -> Result<Vec<Job>, CallError> {
+    jobs_where(client, &[("state", "running".to_owned())]).await
+}
+
+async fn jobs_where(client: &Client, filter: &[(&'static str, String)]) -> Result<Vec<Job>, CallError> {
     let mut jobs = Vec::new();
     let mut cursor: Option<String> = None;
     for _ in 0..PAGES_MAX {
         let mut query = vec![("limit", PAGE_JOBS.to_owned())];
+        query.extend(filter.iter().cloned());
         query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
         let page: Page<Job> = Retry::default().run(|| client.get("/v1/jobs", &query)).await?;
         jobs.extend(page.items);

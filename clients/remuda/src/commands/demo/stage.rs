@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 
 /// How long the jobs may take in all; what is unfinished then is named.
-const RUN_MAX: Duration = Duration::from_mins(3);
+const RUN_MAX: Duration = Duration::from_mins(6);
 
 /// What a demo puts up, and what has to be cleared away whatever happens.
 pub(super) struct Stage {

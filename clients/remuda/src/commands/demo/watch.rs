@@ -79,13 +79,17 @@ impl<'a> Watch<'a> {
 
     /// Watches until every job is over and every killed robot that is to return has, or until `end`.
     pub(super) async fn until(mut self, end: Instant) -> Result<Watched, Failure> {
+        let mut wait = LOOK;
         while !self.is_over() {
             if Instant::now() >= end {
                 self.view.event("time is up");
                 break;
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(wait).await;
+            let began = Instant::now();
             self.look().await?;
+            // A store that is slow is not to be kept from its work by being watched.
+            wait = LOOK.max(began.elapsed());
             self.cancel_what_runs().await?;
             self.kill().await?;
             self.start_again()?;
@@ -143,8 +147,13 @@ impl<'a> Watch<'a> {
     async fn kill(&mut self) -> Result<(), Failure> {
         let over = self.jobs.values().filter(|job| story::is_end(&job.state)).count();
         let percent = over * 100 / self.accepted.len().max(1);
+        if self.kills.len() >= KILLS {
+            return Ok(());
+        }
+        // What the last look saw may be over by now.
+        let running = evidence::running_jobs(self.client).await?;
         let target = chaos::target(
-            self.jobs.values(),
+            running.iter(),
             &self.killed,
             percent,
             Timestamp::now(),
