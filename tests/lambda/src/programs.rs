@@ -2,10 +2,11 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::OnceLock;
 
 use serde_json::Value;
+use servers::cargo;
 
 /// Names a folder in which somebody has just built them all, which is not done again.
 pub const PROGRAMS: &str = "REMUDA_TEST_PROGRAMS";
@@ -29,10 +30,9 @@ pub fn root() -> PathBuf {
 
 /// Builds what `cargo run` finds programs in, which is what `cargo lambda watch` builds.
 fn built() -> PathBuf {
-    let mut build = cargo();
-    let status = build.args(["build", "--bins"]).status().expect("cargo runs");
+    let status = cargo(&root()).args(["build", "--bins"]).status().expect("cargo runs");
     assert!(status.success(), "the programs are built");
-    let output = cargo()
+    let output = cargo(&root())
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .stderr(Stdio::inherit())
         .output()
@@ -42,17 +42,4 @@ fn built() -> PathBuf {
         .as_str()
         .expect("metadata names the target folder");
     Path::new(target).join("debug")
-}
-
-fn cargo() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root()).stdin(Stdio::null());
-    // What cargo told us of this package would look like a change to the build scripts that watch it.
-    for (name, _) in env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(name);
-        }
-    }
-    command
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lambda_tests::{Local, LocalBuilder, Robot};
+use nix::sys::signal::Signal;
 use remuda_client::Client;
 use serde_json::{Value, json};
 use servers::shared_sqs;
@@ -26,14 +27,14 @@ const WAITS_MAX: usize = 6;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_run_by_hints_alone_while_a_malformed_one_ends_in_the_dead_letters() {
-    let local = LocalBuilder {
+    let mut local = LocalBuilder {
         tick_seconds: NEVER_SECONDS,
         visibility_seconds: 3,
         receives: 2,
     }
     .start();
     let admin = local.admin();
-    let _robots = robots(&local, &admin).await;
+    let robots = robots(&local, &admin).await;
 
     send_beside_a_good_hint(&local, "no hint at all");
     let jobs = submit(&admin).await;
@@ -57,6 +58,11 @@ async fn jobs_run_by_hints_alone_while_a_malformed_one_ends_in_the_dead_letters(
         .lines()
         .any(|line| line.contains("Hint for queue") && line.contains(TRACE_ID));
     assert!(told, "no hint with the trace of its job");
+
+    drop(robots);
+    // As Ctrl-C does.
+    local.end(Signal::SIGINT);
+    assert_eq!(local.processes(), [] as [String; 0], "left behind");
 }
 
 async fn robots(local: &Local, admin: &Client) -> [Robot; 2] {

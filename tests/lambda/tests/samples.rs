@@ -33,19 +33,7 @@ async fn samples_are_answered_schedules_tick_and_nothing_is_left_behind() {
 
     // No way of its own to end: what it started has to see to that.
     local.end(Signal::SIGKILL);
-    until(|| local.processes().is_empty()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn told_to_end_it_ends_all_that_it_started() {
-    let mut local = LocalBuilder {
-        tick_seconds: 60,
-        visibility_seconds: 30,
-        receives: 5,
-    }
-    .start();
-    local.end(Signal::SIGINT);
-    until(|| local.processes().is_empty()).await;
+    until_nothing_is_left(&local).await;
 }
 
 fn every_http_sample_is_answered(local: &Local) {
@@ -133,10 +121,10 @@ async fn submit_without_a_hint(local: &Local) -> String {
     location.rsplit('/').next().expect("it ends in the id").to_owned()
 }
 
-async fn until(mut done: impl FnMut() -> bool) {
+async fn until_nothing_is_left(local: &Local) {
     let until = Instant::now() + PATIENCE;
-    while !done() {
-        assert!(Instant::now() < until, "it takes too long");
+    while !local.processes().is_empty() {
+        assert!(Instant::now() < until, "left behind: {:?}", local.processes());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

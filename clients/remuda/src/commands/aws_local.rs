@@ -11,7 +11,8 @@ mod parts;
 mod place;
 mod queues;
 
-use std::path::PathBuf;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use app::telemetry;
@@ -107,7 +108,7 @@ async fn serve(local: &AwsLocal, parts: &Parts, output: Output) -> Result<(), Fa
     if let Some(path) = &local.env_file {
         place.write_env_file(path)?;
     }
-    let watch = start_watch(local, &place, output)?;
+    let watch = start_watch(local, &place, output).await?;
     let url = watch.as_ref().map_or(place.functions(), LambdaWatch::url);
     place.tell(&url, admin_key.as_deref(), local, output)?;
     let driver = Driver {
@@ -131,28 +132,48 @@ async fn prepare_store(local: &AwsLocal, option: &StoreOption) -> Result<Option<
     Ok(key.map(|key| key.reveal().to_owned()))
 }
 
-fn start_watch(local: &AwsLocal, place: &Place, output: Output) -> Result<Option<LambdaWatch>, Failure> {
+async fn start_watch(local: &AwsLocal, place: &Place, output: Output) -> Result<Option<LambdaWatch>, Failure> {
     if !local.watch {
         return Ok(None);
     }
-    let start = || {
-        let root = servers::workspace_root(None)?;
-        let mut builder = LambdaWatch::builder(&root)
-            .port(local.port)
-            .instances(local.instances.into());
-        for (name, value) in place.variables() {
-            builder = builder.variable(name, &value);
-        }
-        if let Some(folder) = &local.functions {
-            builder = builder.functions(folder);
-        }
-        if output.is_quiet() {
-            builder = builder.quiet();
-        }
-        builder.start()
-    };
-    // It may have to be fetched, and this thread has nothing else to do meanwhile.
-    tokio::task::block_in_place(start)
-        .map(Some)
-        .map_err(|error| Failure::unsuccessful(format!("{error:#}")))
+    let root = servers::workspace_root(None).map_err(of_server)?;
+    let mut builder = LambdaWatch::builder(&root)
+        .port(local.port)
+        .instances(local.instances.into());
+    for (name, value) in place.variables() {
+        builder = builder.variable(name, &value);
+    }
+    if output.is_quiet() {
+        builder = builder.quiet();
+    }
+    match &local.functions {
+        Some(folder) => builder = builder.functions(folder),
+        None => build(&root, output).await?,
+    }
+    // It may have to be fetched, and meanwhile somebody may tell us to end.
+    let started = tokio::task::spawn_blocking(|| builder.start()).await;
+    started.expect("it returns its errors").map(Some).map_err(of_server)
+}
+
+/// Builds all functions in one go: `cargo lambda watch` does so one by one, when they are first called.
+async fn build(root: &Path, output: Output) -> Result<(), Failure> {
+    output.hint("building the functions …");
+    let mut build = tokio::process::Command::from(servers::cargo(root));
+    build.args(["build", "--bins"]).kill_on_drop(true);
+    if output.is_quiet() {
+        build.arg("--quiet");
+    }
+    let status = build.status().await.map_err(|source| Failure::System {
+        task: "run cargo",
+        source,
+    })?;
+    if !status.success() {
+        return Err(Failure::unsuccessful("the functions cannot be built, see above"));
+    }
+    Ok(())
+}
+
+/// What does not start says what is missing, and how to get it.
+fn of_server(error: impl Display) -> Failure {
+    Failure::unsuccessful(format!("{error:#}"))
 }

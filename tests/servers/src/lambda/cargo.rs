@@ -1,11 +1,11 @@
-//! What `cargo lambda watch` finds as cargo, which it runs each function by.
+//! Cargo, by which `cargo lambda watch` runs each function, and what can stand in for it.
 
 use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::Context;
 
@@ -24,6 +24,14 @@ while [ $# -gt 0 ]; do
 done
 exec 'FUNCTIONS'/"$function"
 "#;
+
+/// Cargo in this workspace, as the user would call it.
+pub fn cargo(workspace: &Path) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    surround(&mut command);
+    command.current_dir(workspace).stdin(Stdio::null());
+    command
+}
 
 /// Leaves the user's environment as it is, for it is the user's cargo that runs. Only what another cargo told us of our own package
 /// goes: it would look like a change to the build scripts that watch it, and rebuild what rests on them.

@@ -12,6 +12,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+pub use cargo::cargo;
 pub use program::{CARGO_LAMBDA, cargo_lambda};
 
 use crate::keeper::{Keeper, Kind};

@@ -5,7 +5,7 @@ use std::thread;
 
 use servers::{DynamoDb, Sqs};
 
-use super::AwsLocal;
+use super::{AwsLocal, of_server};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -58,8 +58,6 @@ fn named_or<Ours, Error: Display>(
 ) -> Result<Part<Ours>, Failure> {
     match named.filter(|endpoint| !endpoint.is_empty()) {
         Some(endpoint) => Ok(Part::Named(endpoint.trim_end_matches('/').to_owned())),
-        None => start()
-            .map(Part::Ours)
-            .map_err(|error| Failure::unsuccessful(format!("{error:#}"))),
+        None => start().map(Part::Ours).map_err(of_server),
     }
 }

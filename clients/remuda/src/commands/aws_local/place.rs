@@ -94,7 +94,7 @@ impl Place {
             output.raw(&format!("export {}", assignment(variable)))?;
         }
         if local.watch {
-            output.hint("building and starting the functions …");
+            output.hint("starting the functions …");
         } else {
             let file = local.env_file.as_deref().map(Path::display);
             let file = file.map_or_else(|| "FILE".to_owned(), |path| path.to_string());
