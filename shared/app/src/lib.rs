@@ -2,6 +2,9 @@
 //!
 //! It stands between HTTP and the queue. It decides nothing about a job, and keeps no secret where it could be printed.
 
+#[cfg(not(any(feature = "postgres", feature = "sqlite", feature = "sqs")))]
+compile_error!("build in a store at least: --features sqs, postgres or sqlite");
+
 pub mod auth;
 pub mod canonical;
 pub mod clock;
