@@ -153,7 +153,7 @@ impl OpenStore {
             #[cfg(feature = "postgres")]
             Self::Postgres(store) => states!(store),
             #[cfg(feature = "sqs")]
-            Self::Sqs(store, _) => vec![table_step(store.state().await?)],
+            Self::Sqs(store, _) => vec![table_step(&store.state().await?)],
         })
     }
 
@@ -172,11 +172,11 @@ impl OpenStore {
 }
 
 #[cfg(feature = "sqs")]
-fn table_step(state: TableState) -> Migration {
+fn table_step(state: &TableState) -> Migration {
     Migration {
         number: 1,
         name: "create table".to_owned(),
-        applied_at: match &state {
+        applied_at: match state {
             TableState::Missing => None,
             TableState::Lacks(_) => Some("an unknown time".to_owned()),
             TableState::Made(at) => Some(at.clone().unwrap_or_else(|| "an unknown time".to_owned())),

@@ -22,6 +22,7 @@ const FOR_NOW: [&str; 5] = [
 ];
 
 /// Everything that went wrong here means that the store cannot do its part now.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 pub(crate) fn unavailable<E, R>(error: SdkError<E, R>) -> StoreError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,

@@ -14,7 +14,7 @@ use aws_sdk_sqs::{
     Client, Config,
     error::{ProvideErrorMetadata, SdkError},
     types::{
-        MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
+        BatchResultErrorEntry, MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
         SendMessageBatchRequestEntry,
     },
 };
@@ -26,7 +26,7 @@ use tracing::warn;
 const BATCH: usize = 10;
 
 /// The longest delay that SQS knows.
-const DELAY_MAX: Duration = Duration::from_secs(15 * 60);
+const DELAY_MAX: Duration = Duration::from_mins(15);
 
 /// The variable in which Lambda tells the trace of the call that is handled.
 const TRACE: &str = "_X_AMZN_TRACE_ID";
@@ -76,7 +76,7 @@ impl SqsHints {
         {
             Ok(answer) if answer.failed().is_empty() => {}
             Ok(answer) => {
-                let codes: Vec<&str> = answer.failed().iter().map(|failed| failed.code()).collect();
+                let codes: Vec<&str> = answer.failed().iter().map(BatchResultErrorEntry::code).collect();
                 warn!(
                     "{} of {sent} hints were not sent ({}); the schedule will look",
                     codes.len(),

@@ -3,7 +3,7 @@
 //! The names of attributes are short because they are stored with each item: `v` version, `w` who wrote it, `l` lane,
 //! `h` shelf, `t` its time in lists, `e` when it expires, `b` body. Rank and due time are read from the index keys.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt::Display};
 
 use aws_sdk_dynamodb::{primitives::Blob as Bytes, types::AttributeValue};
 use domain::Timestamp;
@@ -56,7 +56,7 @@ pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-pub(crate) fn number(value: impl ToString) -> AttributeValue {
+pub(crate) fn number(value: impl Display) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 

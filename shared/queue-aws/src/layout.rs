@@ -105,12 +105,9 @@ pub(crate) fn lane_text(rest: &str) -> String {
     if rest.len() <= LANE_TEXT_MAX {
         return rest.to_owned();
     }
-    let digest: String = Sha256::digest(rest)
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("{}{AFTER_GAP}{digest}", lane_text_head(rest))
+    let digest = Sha256::digest(rest);
+    let digest = u128::from_be_bytes(digest[..16].try_into().expect("a digest has 32 bytes"));
+    format!("{}{AFTER_GAP}{digest:032x}", lane_text_head(rest))
 }
 
 /// As much of `rest` as every lane's sort keys keep.

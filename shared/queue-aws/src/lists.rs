@@ -92,7 +92,7 @@ impl AwsStore {
     ) -> Result<(Vec<Listed>, bool), StoreError> {
         let range = Range {
             from: String::new(),
-            to: after.map_or("~".to_owned(), |after| before(after)),
+            to: after.map_or("~".to_owned(), before),
         };
         let places = shelves
             .iter()

@@ -75,7 +75,7 @@ impl AwsOptions {
         for (name, value) in url.query_pairs() {
             match &*name {
                 "queue" => {
-                    options.queue = Some(web_address(&value).ok_or_else(|| bad("`queue` must be the URL of a queue"))?)
+                    options.queue = Some(web_address(&value).ok_or_else(|| bad("`queue` must be the URL of a queue"))?);
                 }
                 "dynamodb" => {
                     options.dynamodb = Some(web_address(&value).ok_or_else(|| bad("`dynamodb` must be a URL"))?);

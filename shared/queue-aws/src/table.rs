@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long a new table may take until it can be used.
-const READY_MAX: Duration = Duration::from_secs(120);
+const READY_MAX: Duration = Duration::from_mins(2);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What became of the table.

@@ -1,5 +1,7 @@
 //! What the store on DynamoDB withstands: throttling, slowness, answers that get lost, indexes that lag, nobody there.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 #[path = "common/proxy.rs"]
 mod proxy;
@@ -68,7 +70,7 @@ async fn every_call(store: &AwsStore, number: usize) -> Vec<Result<(), StoreErro
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn throttling_of_some_calls_is_not_seen_above() {
-    let (proxy, store) = behind_proxy(Duration::from_secs(60)).await;
+    let (proxy, store) = behind_proxy(Duration::from_mins(1)).await;
     for percent in [5, 50] {
         proxy.set(Trouble::Throttled(percent));
         for number in 0..3 {
@@ -206,7 +208,7 @@ async fn a_write_that_was_done_and_not_answered_is_done_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_index_that_stands_still_gives_no_job_to_two_robots() {
     const JOBS: usize = 24;
-    let (proxy, store) = behind_proxy(Duration::from_secs(120)).await;
+    let (proxy, store) = behind_proxy(Duration::from_mins(2)).await;
     let store: Arc<dyn Store> = Arc::new(store);
     let kit = Kit::new(Arc::clone(&store));
     let jobs: BTreeSet<JobId> = join_all((0..JOBS).map(|_| kit.submit_plain()))
@@ -248,7 +250,7 @@ async fn an_index_that_stands_still_gives_no_job_to_two_robots() {
 /// Timers too: what the index still names may long be over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_due_index_that_stands_still_fires_no_timer_twice() {
-    let (proxy, store) = behind_proxy(Duration::from_secs(120)).await;
+    let (proxy, store) = behind_proxy(Duration::from_mins(2)).await;
     let kit = Kit::new(Arc::new(store));
     let robot = kit.robot(1).await;
     let job = kit.submit_plain().await;

@@ -71,8 +71,8 @@ mod dynamodb {
         let number = TABLES.fetch_add(1, Ordering::Relaxed);
         let server = servers::shared_dynamodb().expect("DynamoDB Local runs");
         let options = AwsOptions {
-            dynamodb: Some(server.endpoint().to_string()),
-            patience: Duration::from_secs(60),
+            dynamodb: Some(server.endpoint()),
+            patience: Duration::from_mins(1),
             depth_fresh: Duration::ZERO,
             ..AwsOptions::on_table(format!("api-{}-{number}", process::id()))
         };

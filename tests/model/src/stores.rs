@@ -70,9 +70,9 @@ impl Place for DynamoDb {
         let number = TABLES.fetch_add(1, Ordering::Relaxed);
         let server = servers::shared_dynamodb().expect("DynamoDB Local runs");
         let options = AwsOptions {
-            dynamodb: Some(server.endpoint().to_string()),
+            dynamodb: Some(server.endpoint()),
             exact_retention: true,
-            patience: Duration::from_secs(120),
+            patience: Duration::from_mins(2),
             depth_fresh: Duration::ZERO,
             ..AwsOptions::on_table(format!("model-{}-{number}", process::id()))
         };

@@ -17,7 +17,7 @@ macro_rules! handlers {
             let router = ::axum::Router::new();
             $(
                 let router = ::utoipa_axum::paste! {
-                    $crate::http::serving::<$module::[<__path_ $handler>], _, _>(router, $module::$handler)
+                    $crate::http::serving::<$module::[<__path_ $handler>], _, _>(router, &$module::$handler)
                 };
             )+
             router.with_state(app)
@@ -33,7 +33,7 @@ macro_rules! handlers {
 }
 
 /// `router` with `handler` where `P` says that it is.
-pub fn serving<P, H, T>(router: Router<App>, handler: H) -> Router<App>
+pub fn serving<P, H, T>(router: Router<App>, handler: &H) -> Router<App>
 where
     P: utoipa::Path,
     H: Handler<T, App>,

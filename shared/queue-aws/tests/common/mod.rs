@@ -13,15 +13,10 @@ pub(crate) fn options() -> AwsOptions {
     static TABLES: AtomicU32 = AtomicU32::new(0);
     let table = format!("remuda-{}-{}", process::id(), TABLES.fetch_add(1, Ordering::Relaxed));
     AwsOptions {
-        dynamodb: Some(
-            servers::shared_dynamodb()
-                .expect("DynamoDB Local runs")
-                .endpoint()
-                .to_string(),
-        ),
+        dynamodb: Some(servers::shared_dynamodb().expect("DynamoDB Local runs").endpoint()),
         exact_retention: true,
         // The emulator does one thing at a time, for all tests.
-        patience: Duration::from_secs(120),
+        patience: Duration::from_mins(2),
         depth_fresh: Duration::ZERO,
         ..AwsOptions::on_table(table)
     }

@@ -39,7 +39,7 @@ pub(crate) enum Trouble {
 const BODY_MAX: usize = 20 << 20;
 
 /// Longer than any store is patient.
-const FOR_EVER: Duration = Duration::from_secs(3_600);
+const FOR_EVER: Duration = Duration::from_hours(1);
 
 /// Calls that write.
 const WRITES: [&str; 5] = [
