@@ -26,11 +26,11 @@ const HELLO_PACKAGE: &str = "runtime-api";
 /// A store that a function can be built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StoreFeature {
-    /// `DynamoDB` and SQS.
+    /// In a table, with a queue for hints: no server.
     Sqs,
-    /// Postgres.
+    /// On a server.
     Postgres,
-    /// `SQLite`.
+    /// In a file.
     Sqlite,
 }
 

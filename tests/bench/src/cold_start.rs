@@ -44,9 +44,14 @@ struct Case {
 /// What was seen of a case, in milliseconds, a figure a start.
 #[derive(Default)]
 struct Figures {
+    /// To the first poll.
     poll: Vec<f64>,
+    /// To the first answer.
     answer: Vec<f64>,
-    again: Vec<f64>,
+    /// From the first poll to the first answer: what the store takes when nothing is open yet.
+    event: Vec<f64>,
+    /// From the second poll to the second answer: what it takes from then on.
+    next: Vec<f64>,
 }
 
 pub(crate) async fn measure(options: &Options) -> anyhow::Result<Report> {
@@ -114,9 +119,10 @@ async fn start(api: &RuntimeApi, case: &mut Case, bar: &ProgressBar) -> anyhow::
 impl Figures {
     fn add(&mut self, observed: &Observed) {
         self.poll.push(milliseconds(observed.first_poll));
-        if let [first, again] = &observed.answers[..] {
+        if let [first, next] = &observed.answers[..] {
             self.answer.push(milliseconds(first.since_start));
-            self.again.push(milliseconds(again.since_poll));
+            self.event.push(milliseconds(first.since_poll));
+            self.next.push(milliseconds(next.since_poll));
         }
     }
 }
@@ -137,17 +143,23 @@ fn report(cases: &[Case]) -> Report {
         "first answer ms",
         "spread",
         "× hello",
-        "next answer ms",
+        "first event ms",
+        "next event ms",
     ];
     let mut report = Report::new("From exec to the first poll and to the first answer; medians", &columns);
     let spreads = |case: &Case| {
-        let Figures { poll, answer, again } = &case.figures;
-        [poll, answer, again].map(|figures| Spread::of(figures.clone()))
+        let Figures {
+            poll,
+            answer,
+            event,
+            next,
+        } = &case.figures;
+        [poll, answer, event, next].map(|figures| Spread::of(figures.clone()))
     };
     let Some(least) = cases.last() else { return report };
-    let [least_poll, least_answer, _] = spreads(least);
+    let [least_poll, least_answer, ..] = spreads(least);
     for case in cases {
-        let [poll, answer, again] = spreads(case);
+        let [poll, answer, event, next] = spreads(case);
         report.row(vec![
             case.built.store_name().to_owned(),
             case.built.name.to_owned(),
@@ -159,7 +171,8 @@ fn report(cases: &[Case]) -> Report {
             format!("{:.1}", answer.median),
             format!("{:.1}–{:.1}", answer.min, answer.max),
             format!("{:.1}", answer.median / least_answer.median),
-            format!("{:.1}", again.median),
+            format!("{:.1}", event.median),
+            format!("{:.1}", next.median),
         ]);
     }
     report
