@@ -175,9 +175,13 @@ fn log_format(value: Option<&str>, on_lambda: bool) -> Result<LogFormat, String>
 
 fn log(value: Option<String>) -> Result<String, String> {
     let text = value.unwrap_or_else(|| "info".to_owned());
+    // The parser takes a level without a target, or the other way round, for one that is empty.
+    let is_cut = text
+        .split(',')
+        .any(|part| part.trim().starts_with('=') || part.trim().ends_with('='));
     match text.parse::<tracing_subscriber::filter::Targets>() {
-        Ok(_) => Ok(text),
-        Err(_) => Err(format!(
+        Ok(_) if !is_cut => Ok(text),
+        _ => Err(format!(
             "{LOG} must be a level, like info, or levels by target, like info,queue=debug"
         )),
     }
@@ -265,7 +269,7 @@ mod tests {
             (BACKLOG_MAX, "many"),
             (CONNECTIONS_MAX, "0"),
             (IDLE_SYNC_SECONDS, "soon"),
-            (LOG, "queue=loud"),
+            (LOG, "=,=,"),
             (LOG_FORMAT, "xml"),
         ])
         .expect_err("mistakes");
@@ -282,6 +286,16 @@ mod tests {
         for (mistake, name) in mistakes.iter().zip(names) {
             assert!(mistake.starts_with(name), "{mistake}");
             assert!(!mistake.contains("secret"), "{mistake}");
+        }
+    }
+
+    #[test]
+    fn a_filter_of_logs_is_whole() {
+        for good in ["info", "info,queue=debug", "queue=debug, app=off"] {
+            assert!(super::log(Some(good.to_owned())).is_ok(), "{good}");
+        }
+        for bad in ["=,=,", "=info", "queue=", "queue=loud", "info,=debug"] {
+            assert!(super::log(Some(bad.to_owned())).is_err(), "{bad}");
         }
     }
 

@@ -266,7 +266,6 @@ async fn a_due_index_that_stands_still_fires_no_timer_twice() {
     let robot = kit.robot(1).await;
     let next = robot.begin().await;
     assert_eq!((next.job, next.fence.attempt), (job, held.fence.attempt + 1));
-    proxy.set(Trouble::None);
     audit::hold(&kit.engine, &kit.tenant).await;
 }
 
@@ -287,7 +286,7 @@ async fn two_dispatches_with_the_same_hint_do_as_one() {
         .into_iter()
         .map(|done| done.expect("it looks").assigned)
         .sum();
-    assert!(assigned <= 6, "{assigned}");
+    assert!((1..=6).contains(&assigned), "{assigned}");
     audit::hold(&kit.engine, &kit.tenant).await;
 }
 

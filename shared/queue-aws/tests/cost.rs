@@ -154,26 +154,27 @@ impl Metered {
             .expect("SQS answers");
     }
 
+    /// The sum of rows that are about equally many jobs.
     fn sum(&self, what: &str, parts: &[&str]) -> Row {
+        let row = |part: &&str| {
+            let row = self.rows.iter().find(|row| row.what == *part);
+            row.unwrap_or_else(|| panic!("no row {part}"))
+        };
+        let rows: Vec<&Row> = parts.iter().map(row).collect();
         let mut sum = Row {
             what: what.to_owned(),
             bill: Bill::default(),
-            jobs: 1,
+            jobs: rows[0].jobs,
         };
-        for part in parts {
-            let row = self
-                .rows
-                .iter()
-                .find(|row| row.what == *part)
-                .unwrap_or_else(|| panic!("no row {part}"));
-            let share = row.jobs;
-            for (name, calls) in &row.bill.calls {
-                *sum.bill.calls.entry(name).or_default() += calls / share as u64;
+        for Row { bill, jobs, .. } in rows {
+            assert_eq!(*jobs, sum.jobs, "what is summed is about equally many jobs");
+            for (name, calls) in &bill.calls {
+                *sum.bill.calls.entry(name).or_default() += calls;
             }
-            sum.bill.reads += row.bill.reads / share as f64;
-            sum.bill.writes += row.bill.writes / share as f64;
-            sum.bill.robots += row.bill.robots / share as f64;
-            sum.bill.sqs += row.bill.sqs / share as u64;
+            sum.bill.reads += bill.reads;
+            sum.bill.writes += bill.writes;
+            sum.bill.robots += bill.robots;
+            sum.bill.sqs += bill.sqs;
         }
         sum
     }
@@ -412,7 +413,7 @@ async fn batches(metered: &mut Metered) {
         "start, 100 in one sync",
         "finish, 100 in one call",
     ];
-    let job = metered.sum("**a plain job, one of 100**", &parts);
+    let job = metered.sum("**a plain job, 100 at once**", &parts);
     metered.rows.push(job);
 }
 

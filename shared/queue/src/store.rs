@@ -322,7 +322,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Up to `limit` records on any of `shelves`, newest first, after `after`.
     ///
-    /// Costs what it gives and the number of shelves, not what lies on them. A hint.
+    /// Costs what it gives and the number of shelves, not what lies on them; a store that pays for each index entry may
+    /// read the unfinished jobs of the tenant besides. A hint.
     async fn list(
         &self,
         kind: Kind,
@@ -358,6 +359,8 @@ pub trait Store: Send + Sync + 'static {
     async fn put_new_blob(&self, blob: Blob) -> Result<BlobPut, StoreError>;
 
     /// Removes up to `limit` records with `expires_at <= now`, soonest first, each with its blobs, and says how many.
+    ///
+    /// A store that is set to remove by its own clock what has expired leaves records without blobs to that.
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
     /// One page of all records of every kind and partition, in the store's own order, after the mark `after`; at most
