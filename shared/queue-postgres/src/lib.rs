@@ -4,6 +4,7 @@
 //! what a record means. It holds no transaction while anything but Postgres and a pure decision runs, and leaves no state
 //! in a session, so that it works through a pooler in transaction mode.
 
+mod address;
 mod blobs;
 mod claim;
 mod columns;
@@ -11,8 +12,12 @@ mod commit;
 mod connect;
 mod errors;
 mod group;
+mod iam;
 mod migrations;
 mod reads;
+mod session;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{TenantName, Timestamp};
@@ -23,9 +28,11 @@ use queue::{
         Store, StoreError,
     },
 };
-use sqlx::{PgPool, postgres::PgConnectOptions};
+use sqlx::PgPool;
 
+use self::connect::Connections;
 pub use self::{
+    address::{BadAddress, check_address},
     connect::PostgresOptions,
     migrations::{MigrationState, migration_sql},
 };
@@ -33,9 +40,14 @@ pub use self::{
 /// A store on Postgres; cheap to clone, one pool.
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
-    pool: PgPool,
-    /// How to connect apart from the pool, with none of its bounds: a migration may take its time.
-    direct: PgConnectOptions,
+    connections: Arc<Connections>,
+}
+
+impl PostgresStore {
+    /// The pool, able to connect.
+    fn pool(&self) -> &PgPool {
+        self.connections.pool()
+    }
 }
 
 #[async_trait]
@@ -45,37 +57,37 @@ impl Store for PostgresStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        reads::ping(&self.pool).await.map_err(errors::unavailable)
+        reads::ping(self.pool()).await.map_err(errors::unavailable)
     }
 
     async fn load(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, StoreError> {
-        reads::load(&self.pool, keys).await.map_err(errors::unavailable)
+        reads::load(self.pool(), keys).await.map_err(errors::unavailable)
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Committed>, StoreError> {
-        commit::commit(&self.pool, changes).await.map_err(errors::unavailable)
+        commit::commit(self.pool(), changes).await.map_err(errors::unavailable)
     }
 
     async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError> {
-        claim::claim(&self.pool, lanes, limit, decide)
+        claim::claim(self.pool(), lanes, limit, decide)
             .await
             .map_err(errors::unavailable)
     }
 
     async fn lanes(&self, prefix: &str, limit: usize) -> Result<Vec<Lane>, StoreError> {
-        reads::lanes(&self.pool, prefix, limit)
+        reads::lanes(self.pool(), prefix, limit)
             .await
             .map_err(errors::unavailable)
     }
 
     async fn ready(&self, lanes: &[Lane], limit: usize) -> Result<Vec<Record>, StoreError> {
-        reads::ready(&self.pool, lanes, limit)
+        reads::ready(self.pool(), lanes, limit)
             .await
             .map_err(errors::unavailable)
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Record>, StoreError> {
-        reads::due(&self.pool, now, limit).await.map_err(errors::unavailable)
+        reads::due(self.pool(), now, limit).await.map_err(errors::unavailable)
     }
 
     async fn list(
@@ -86,21 +98,21 @@ impl Store for PostgresStore {
         after: Option<&Position>,
         limit: usize,
     ) -> Result<Vec<Record>, StoreError> {
-        reads::list(&self.pool, kind, partition, shelves, after, limit)
+        reads::list(self.pool(), kind, partition, shelves, after, limit)
             .await
             .map_err(errors::unavailable)
     }
 
     async fn count(&self, tenant: &TenantName) -> Result<Vec<Count>, StoreError> {
-        reads::count(&self.pool, tenant).await.map_err(errors::unavailable)
+        reads::count(self.pool(), tenant).await.map_err(errors::unavailable)
     }
 
     async fn depth(&self, limit: u64) -> Result<u64, StoreError> {
-        reads::depth(&self.pool, limit).await.map_err(errors::unavailable)
+        reads::depth(self.pool(), limit).await.map_err(errors::unavailable)
     }
 
     async fn blobs(&self, keys: &[BlobKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        blobs::blobs(&self.pool, keys).await.map_err(errors::unavailable)
+        blobs::blobs(self.pool(), keys).await.map_err(errors::unavailable)
     }
 
     async fn blob_names(
@@ -110,30 +122,32 @@ impl Store for PostgresStore {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
-        blobs::names(&self.pool, owner, prefix, after, limit)
+        blobs::names(self.pool(), owner, prefix, after, limit)
             .await
             .map_err(errors::unavailable)
     }
 
     async fn put_blob(&self, blob: Blob) -> Result<(), StoreError> {
-        blobs::put(&self.pool, vec![blob]).await.map_err(errors::unavailable)
+        blobs::put(self.pool(), vec![blob]).await.map_err(errors::unavailable)
     }
 
     async fn put_new_blob(&self, blob: Blob) -> Result<BlobPut, StoreError> {
-        blobs::put_new(&self.pool, blob).await.map_err(errors::unavailable)
+        blobs::put_new(self.pool(), blob).await.map_err(errors::unavailable)
     }
 
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        commit::purge(&self.pool, now, limit).await.map_err(errors::unavailable)
+        commit::purge(self.pool(), now, limit)
+            .await
+            .map_err(errors::unavailable)
     }
 
     async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Scanned, StoreError> {
         let after = after.map(mark::read).transpose()?;
-        let found = reads::scan(&self.pool, after.as_ref(), limit).await;
+        let found = reads::scan(self.pool(), after.as_ref(), limit).await;
         Ok(mark::page(found.map_err(errors::unavailable)?, limit))
     }
 
     async fn restore(&self, records: Vec<Record>) -> Result<Vec<Committed>, StoreError> {
-        commit::restore(&self.pool, records).await.map_err(errors::unavailable)
+        commit::restore(self.pool(), records).await.map_err(errors::unavailable)
     }
 }

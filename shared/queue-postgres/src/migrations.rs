@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use queue::store::StoreError;
 use sqlx::{
-    Connection, PgConnection, Row,
+    Error, PgConnection, PgPool, Row,
     migrate::{MigrateError, Migrator},
 };
 
-use crate::{PostgresStore, errors::unavailable};
+use crate::{PostgresStore, errors::unavailable, session};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
@@ -34,50 +34,81 @@ pub fn migration_sql() -> Vec<(i64, String, String)> {
 }
 
 impl PostgresStore {
-    /// Applies every step that the database lacks and says which. Needs a direct connection: it takes a session's lock.
+    /// Applies every step that the database lacks and says which. Needs a direct connection, or one that a pooler keeps to
+    /// one session: it takes a session's lock.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        let before = self.migrations().await?;
-        let mut connection = PgConnection::connect_with(&self.direct).await.map_err(unavailable)?;
-        MIGRATIONS.run(&mut connection).await.map_err(failed)?;
-        connection.close().await.map_err(unavailable)?;
+        let unbounded = self.connections.unbounded();
+        let done = self.migrate_on(&unbounded).await;
+        unbounded.close().await;
+        done
+    }
+
+    async fn migrate_on(&self, unbounded: &PgPool) -> Result<Vec<String>, StoreError> {
+        let mut connection = unbounded.acquire().await.map_err(unavailable)?;
+        session::unbound(&mut connection).await.map_err(unavailable)?;
+        let before = self.states(&mut connection).await.map_err(unavailable)?;
+        MIGRATIONS.run(&mut *connection).await.map_err(failed)?;
+        if self.connections.session_by_role() {
+            session::give_to_role(&mut connection).await.map_err(unavailable)?;
+        }
         let lacked = before.into_iter().filter(|step| step.applied_at.is_none());
         Ok(lacked.map(|step| format!("{:04} {}", step.number, step.name)).collect())
     }
 
-    /// Every step this version knows, oldest first, with its state in the database.
+    /// Every step this version knows, oldest first, with its state in the database. Where the role is to bear the session's
+    /// settings, a step of number 0 says whether it does.
     pub async fn migrations(&self) -> Result<Vec<MigrationState>, StoreError> {
-        let mut connection = self.pool.acquire().await.map_err(unavailable)?;
-        let there: bool = sqlx::query("select to_regclass('_sqlx_migrations') is not null as there")
-            .fetch_one(&mut *connection)
-            .await
-            .and_then(|row| row.try_get("there"))
-            .map_err(unavailable)?;
-        let mut applied: HashMap<i64, (String, Vec<u8>)> = HashMap::new();
-        if there {
-            let rows = sqlx::query(
-                "select version, checksum, to_char(installed_on at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as at
-                 from _sqlx_migrations where success",
-            )
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(unavailable)?;
-            for row in rows {
-                let read = || Ok((row.try_get("version")?, (row.try_get("at")?, row.try_get("checksum")?)));
-                let (version, state) = read().map_err(unavailable)?;
-                applied.insert(version, state);
-            }
-        }
-        let state = |step: &sqlx::migrate::Migration| {
-            let found = applied.get(&step.version);
-            MigrationState {
-                number: step.version,
-                name: step.description.to_string(),
-                applied_at: found.map(|(at, _)| at.clone()),
-                intact: found.is_none_or(|(_, checksum)| *checksum == step.checksum.as_ref()),
-            }
-        };
-        Ok(MIGRATIONS.iter().map(state).collect())
+        let mut connection = self.pool().acquire().await.map_err(unavailable)?;
+        self.states(&mut connection).await.map_err(unavailable)
     }
+
+    async fn states(&self, connection: &mut PgConnection) -> Result<Vec<MigrationState>, Error> {
+        let mut states = of_schema(connection).await?;
+        if self.connections.session_by_role() {
+            states.insert(0, of_role(connection).await?);
+        }
+        Ok(states)
+    }
+}
+
+async fn of_schema(connection: &mut PgConnection) -> Result<Vec<MigrationState>, Error> {
+    let there: bool = sqlx::query("select to_regclass('_sqlx_migrations') is not null as there")
+        .fetch_one(&mut *connection)
+        .await?
+        .try_get("there")?;
+    let mut applied: HashMap<i64, (String, Vec<u8>)> = HashMap::new();
+    if there {
+        let rows = sqlx::query(
+            "select version, checksum, to_char(installed_on at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as at
+             from _sqlx_migrations where success",
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        for row in rows {
+            applied.insert(row.try_get("version")?, (row.try_get("at")?, row.try_get("checksum")?));
+        }
+    }
+    let state = |step: &sqlx::migrate::Migration| {
+        let found = applied.get(&step.version);
+        MigrationState {
+            number: step.version,
+            name: step.description.to_string(),
+            applied_at: found.map(|(at, _)| at.clone()),
+            intact: found.is_none_or(|(_, checksum)| *checksum == step.checksum.as_ref()),
+        }
+    };
+    Ok(MIGRATIONS.iter().map(state).collect())
+}
+
+/// Postgres does not say when a role was given a setting.
+async fn of_role(connection: &mut PgConnection) -> Result<MigrationState, Error> {
+    let is_bound = session::lacking(connection).await?.is_empty();
+    Ok(MigrationState {
+        number: 0,
+        name: "set the role's session limits".to_owned(),
+        applied_at: is_bound.then(|| "an unknown time".to_owned()),
+        intact: true,
+    })
 }
 
 fn failed(error: MigrateError) -> StoreError {
