@@ -1,5 +1,5 @@
-//! DynamoDB as it is on a bad day: between the store and the emulator, which throttles nothing, loses no answer and has its
-//! indexes up to date at once.
+//! DynamoDB and SQS as they are on a bad day: between their clients and the emulators, which throttle nothing, lose no answer
+//! and have indexes up to date at once.
 
 use std::{
     collections::HashMap,
@@ -50,7 +50,7 @@ const WRITES: [&str; 5] = [
     "BatchWriteItem",
 ];
 
-/// Stands before a DynamoDB.
+/// Stands before a DynamoDB or an SQS.
 #[derive(Clone)]
 pub(crate) struct Proxy {
     to: Arc<str>,
@@ -61,7 +61,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Starts before the DynamoDB at `to`, and gives its own address.
+    /// Starts before what is at `to`, and gives its own address.
     pub(crate) async fn start(to: &str) -> (Self, String) {
         // Another test of this process may have been quicker.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -121,10 +121,7 @@ async fn answer(State(proxy): State<Proxy>, request: Request) -> Response {
     let operation = text("x-amz-target").rsplit('.').next().unwrap_or_default();
     let is_first_write = WRITES.contains(&operation) && text("amz-sdk-request").starts_with("attempt=1");
     match proxy.trouble() {
-        Trouble::Throttled(percent) if is_turned_away(&proxy, percent) => {
-            let refusal = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"Slow down"}"#;
-            (StatusCode::BAD_REQUEST, refusal).into_response()
-        }
+        Trouble::Throttled(percent) if is_turned_away(&proxy, percent) => refusal(text("x-amz-target")),
         Trouble::Slow(wait) => {
             tokio::time::sleep(wait).await;
             proxy.forward(&parts.headers, body).await
@@ -144,6 +141,16 @@ async fn answer(State(proxy): State<Proxy>, request: Request) -> Response {
         }
         _ => proxy.forward(&parts.headers, body).await,
     }
+}
+
+/// What the service that is called says when it is called too often.
+fn refusal(target: &str) -> Response {
+    let refusal = if target.starts_with("AmazonSQS.") {
+        r#"{"__type":"com.amazonaws.sqs#RequestThrottled","message":"Slow down"}"#
+    } else {
+        r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"Slow down"}"#
+    };
+    (StatusCode::BAD_REQUEST, refusal).into_response()
 }
 
 /// Spread evenly over the calls, so that a run is the same each time.

@@ -1,10 +1,14 @@
-//! What the store on DynamoDB withstands: throttling, slowness, answers that get lost, indexes that lag, nobody there.
+//! What the store on DynamoDB, and hints on SQS, withstand: throttling, slowness, answers that get lost, indexes that lag,
+//! nobody there, a queue with all the jobs there are.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../common/mod.rs"]
 mod common;
-#[path = "common/proxy.rs"]
+mod hints;
+#[path = "../common/proxy.rs"]
 mod proxy;
+mod spread;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,11 +22,11 @@ use domain::{
 };
 use futures::future::join_all;
 use proxy::{Proxy, Trouble};
-use queue::{Engine, Idempotency, JobFilter, Settings, Store, StoreError, Submission, SubmittedHow};
-use queue_aws::{AwsOptions, AwsStore, SqsHints, client_configs, layout};
+use queue::{Idempotency, JobFilter, Settings, Store, StoreError, Submission, SubmittedHow};
+use queue_aws::{AwsOptions, AwsStore, client_configs, layout};
 use queue_conformance::{
     audit,
-    kit::{Kit, SeededEntropy, TestClock, secs, submission},
+    kit::{Kit, secs, submission},
     samples::{at, blob, job, job_key, lane, load, put},
 };
 
@@ -290,32 +294,6 @@ async fn two_dispatches_with_the_same_hint_do_as_one() {
     audit::hold(&kit.engine, &kit.tenant).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hints_that_cannot_be_sent_hold_up_no_submit() {
-    let options = AwsOptions {
-        queue: Some("http://127.0.0.1:1/000000000000/hints".to_owned()),
-        ..common::options()
-    };
-    let store = common::new_store(options.clone()).await;
-    let hints = SqsHints::new(
-        client_configs(&options).await.sqs,
-        options.queue.clone().expect("a queue"),
-    );
-    let engine = Engine::new(
-        Arc::new(store),
-        Arc::new(hints),
-        Arc::new(TestClock::default()),
-        Arc::new(SeededEntropy::new(1)),
-        Settings::default(),
-    );
-    let kit = Kit {
-        engine,
-        ..Kit::new(Arc::new(queue::memory::MemoryStore::new()))
-    };
-    let job = kit.submit_plain().await;
-    assert_eq!(kit.state(job).await, StateName::Ready);
-}
-
 /// A record that DynamoDB removes by itself leaves no blob behind: whoever puts one beside it hands it to the sweep.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn time_to_live_takes_only_what_stands_alone() {
@@ -366,33 +344,5 @@ async fn time_to_live_takes_only_what_stands_alone() {
     assert_eq!(
         store.blob_names(&job_key("late-blob"), "", None, 10).await.unwrap(),
         [""; 0]
-    );
-}
-
-/// No partition of the index takes more than its share of one queue's jobs.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn entries_of_one_queue_are_spread_over_its_partitions() {
-    const JOBS: usize = 400;
-    let options = common::options();
-    let kit = Kit::new(Arc::new(common::new_store(options.clone()).await));
-    kit.submit_many(queue_conformance::kit::submissions(JOBS)).await;
-    let raw = aws_sdk_dynamodb::Client::from_conf(client_configs(&options).await.dynamodb);
-    let mut spread = Vec::new();
-    for shard in 0..layout::READY_SHARDS {
-        let partition = layout::ready_partition("default/default", shard);
-        let call = raw
-            .query()
-            .table_name(&options.table)
-            .index_name("ready")
-            .key_condition_expression("rp = :p");
-        let call = call.expression_attribute_values(":p", aws_sdk_dynamodb::types::AttributeValue::S(partition));
-        spread.push(call.send().await.expect("it answers").count);
-    }
-    println!("{JOBS} ready jobs of one queue by partition of the index: {spread:?}");
-    let even = i32::try_from(JOBS).unwrap() / i32::try_from(layout::READY_SHARDS).unwrap();
-    assert_eq!(usize::try_from(spread.iter().sum::<i32>()).unwrap(), JOBS);
-    assert!(
-        spread.iter().all(|entries| (even / 2..=even * 2).contains(entries)),
-        "{spread:?}"
     );
 }
