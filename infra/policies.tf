@@ -53,16 +53,12 @@ locals {
         why       = "What the function's operations call on the one table, and no scan, no change of the table, no other table."
         actions   = sort(access.actions)
         resources = [local.table_arn]
-        effect    = "Allow"
-        condition = null
       }],
       [for statement in [{
         sid       = "FindInIndexes"
         why       = "Indexes hold keys only, and are only ever queried: these, because others are not asked."
         actions   = ["dynamodb:Query"]
         resources = [for index in access.indexes : "${local.table_arn}/index/${index}"]
-        effect    = "Allow"
-        condition = null
       }] : statement if length(access.indexes) > 0],
     )
   }
@@ -72,8 +68,6 @@ locals {
     why       = "A hint goes out after the write: look now, or look at that time."
     actions   = ["sqs:SendMessage"]
     resources = [local.queue_arn]
-    effect    = "Allow"
-    condition = null
   }]
 
   take_statements = [{
@@ -81,46 +75,41 @@ locals {
     why       = "Lambda reads the queue in the name of the function that handles it, and asks for these three and the visibility."
     actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
     resources = [local.queue_arn]
-    effect    = "Allow"
-    condition = null
   }]
 
   # Only with a key of one's own: DynamoDB and SQS use it in the caller's name, and nobody may use it past them.
-  key_statements = [for statement in [{
-    sid = "UseKeyThroughStores"
-    why = "DynamoDB asks that who uses a table may use its key; SQS, that who sends may make a data key and who reads open it."
+  table_key_statements = [for statement in [{
+    sid = "UseKeyOfTable"
+    why = "DynamoDB asks that who uses a table may use its key."
     actions = [
       "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext",
       "kms:ReEncryptFrom", "kms:ReEncryptTo",
     ]
     resources = [coalesce(var.kms_key_arn, "none")]
-    effect    = "Allow"
-    condition = {
-      StringEquals = {
-        "kms:ViaService" = [
-          "dynamodb.${local.place.region}.amazonaws.com",
-          "sqs.${local.place.region}.amazonaws.com",
-        ]
-      }
-    }
+    condition = { StringEquals = { "kms:ViaService" = ["dynamodb.${local.place.region}.amazonaws.com"] } }
+  }] : statement if var.kms_key_arn != null]
+
+  queue_key_statements = [for statement in [{
+    sid       = "UseKeyOfQueue"
+    why       = "Who sends has a data key made and checks it; Lambda, which reads in the function's name, opens it."
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [coalesce(var.kms_key_arn, "none")]
+    condition = { StringEquals = { "kms:ViaService" = ["sqs.${local.place.region}.amazonaws.com"] } }
   }] : statement if var.kms_key_arn != null]
 
   sqs_statements = {
     for function in keys(local.functions) : function => concat(
       local.table_statements[function],
-      [for statement in local.send_statements : statement if contains(local.senders, function)],
+      local.table_key_statements,
+      [for statement in concat(local.send_statements, local.queue_key_statements) : statement if contains(local.senders, function)],
       [for statement in local.take_statements : statement if function == local.hints_go_to],
-      local.key_statements,
     )
   }
 
+  # On Postgres no function calls an AWS API: a token is signed without asking anybody.
   postgres_statements = {
-    for function in keys(local.functions) : function => concat(
-      flatten(module.postgres_access[*].statements),
-      # Of its own it needs none: the queue of failed ticks is encrypted with it.
-      [for statement in local.key_statements : statement if local.functions[function].is_scheduled],
-    )
+    for function in keys(local.functions) : function => flatten(module.postgres_access[*].statements)
   }
 
-  statements = var.store == "sqs" ? local.sqs_statements : local.postgres_statements
+  statements = { sqs = local.sqs_statements, postgres = local.postgres_statements }[var.store]
 }

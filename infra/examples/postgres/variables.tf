@@ -23,10 +23,10 @@ variable "alarm_topic_arn" {
 }
 
 variable "network" {
-  description = "The VPC's addresses, and in how many availability zones it has a subnet."
+  description = "The VPC's addresses, and the availability zones in which it has a subnet, by their letters."
   type = object({
     cidr  = optional(string, "10.90.0.0/20")
-    zones = optional(number, 2)
+    zones = optional(list(string), ["a", "b"])
   })
   default = {}
 
@@ -36,8 +36,8 @@ variable "network" {
   }
 
   validation {
-    condition     = var.network.zones >= 2 && var.network.zones <= 6
-    error_message = "network.zones is 2 to 6: RDS wants two at least."
+    condition     = length(distinct(var.network.zones)) >= 2 && alltrue([for zone in var.network.zones : can(regex("^[a-z]$", zone))])
+    error_message = "network.zones names at least two zones by their letters, like [\"a\", \"b\"]: RDS wants two."
   }
 }
 

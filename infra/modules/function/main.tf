@@ -82,11 +82,23 @@ locals {
     },
   ]
 
+  dead_letter_key_statements = [
+    {
+      sid       = "EncryptDeadLetters"
+      why       = "SQS encrypts a message with a data key that the sender has to be allowed to make."
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [coalesce(var.kms_key_arn, "none")]
+      effect    = "Allow"
+      condition = { StringEquals = { "kms:ViaService" = ["sqs.${var.place.region}.amazonaws.com"] } }
+    },
+  ]
+
   statements = concat(
     local.own_statements,
     [for it in local.scheduled_statements : it if var.is_scheduled],
     [for it in local.network_statements : it if var.network != null],
     [for it in local.key_statements : it if var.kms_key_arn != null],
+    [for it in local.dead_letter_key_statements : it if var.kms_key_arn != null && var.is_scheduled],
     var.statements,
   )
 }

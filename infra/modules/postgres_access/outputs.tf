@@ -19,8 +19,6 @@ output "statements" {
       why       = "A token for this one user of this one proxy; what the user may do is the database's matter."
       actions   = ["rds-db:connect"]
       resources = ["arn:${var.place.partition}:rds-db:${var.place.region}:${var.place.account}:dbuser:${var.postgres.resource_id}/${var.postgres.user}"]
-      effect    = "Allow"
-      condition = null
     },
   ]
 }
