@@ -33,6 +33,37 @@ mod heavy {
         command
     }
 
+    /// A table and a queue for hints that are not there yet, on the servers that tests share.
+    fn sqs() -> String {
+        let name = format!("demo-{}", std::process::id());
+        let (dynamodb, sqs) = (servers::shared_dynamodb().unwrap(), servers::shared_sqs().unwrap());
+        let made = sqs
+            .call("CreateQueue", &format!(r#"{{"QueueName":"{name}"}}"#))
+            .unwrap();
+        let queue = serde_json::from_str::<Value>(&made).unwrap()["QueueUrl"].clone();
+        format!(
+            "sqs://{name}?queue={}&dynamodb={}",
+            queue.as_str().unwrap(),
+            dynamodb.endpoint()
+        )
+    }
+
+    /// How many hints lie in the queue of this store.
+    fn hints(store: &str) -> u64 {
+        let queue = store
+            .split(['?', '&'])
+            .find_map(|part| part.strip_prefix("queue="))
+            .unwrap();
+        let name = "ApproximateNumberOfMessages";
+        let input = format!(r#"{{"QueueUrl":"{queue}","AttributeNames":["{name}"]}}"#);
+        let answer = servers::shared_sqs()
+            .unwrap()
+            .call("GetQueueAttributes", &input)
+            .unwrap();
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        answer["Attributes"][name].as_str().unwrap().parse().unwrap()
+    }
+
     fn summary(output: &Output) -> Value {
         let stdout = String::from_utf8_lossy(&output.stdout);
         serde_json::from_str(stdout.lines().last().unwrap()).unwrap()
@@ -109,10 +140,9 @@ mod heavy {
         wait_until("the folder is removed", || is_empty(temporary.path()));
     }
 
-    #[test]
-    fn every_promise_holds_though_two_robots_are_killed() {
-        let temporary = TempDir::new().unwrap();
-        let output = demo(temporary.path()).output().unwrap();
+    /// Runs the demo to its end, and requires its verdict.
+    fn every_promise_holds(mut demo: Command, store: &str) {
+        let output = demo.output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(
             output.status.success(),
@@ -130,8 +160,25 @@ mod heavy {
         let robots = summary["robots"].as_array().unwrap();
         let counted = |field: &str| robots.iter().map(|robot| number(&robot[field])).sum::<u64>();
         assert_eq!((robots.len(), counted("kills"), counted("starts")), (6, 2, 7));
-        assert_eq!(summary["store"], "sqlite");
+        assert_eq!(summary["store"], store);
+    }
+
+    #[test]
+    fn every_promise_holds_though_two_robots_are_killed() {
+        let temporary = TempDir::new().unwrap();
+        every_promise_holds(demo(temporary.path()), "sqlite");
         assert!(is_empty(temporary.path()));
+    }
+
+    #[test]
+    fn every_promise_holds_on_dynamodb_and_sqs_too() {
+        let temporary = TempDir::new().unwrap();
+        let store = sqs();
+        let mut demo = demo(temporary.path());
+        demo.args(["--store", &store]);
+        every_promise_holds(demo, "sqs");
+        assert!(is_empty(temporary.path()));
+        assert!(hints(&store) > 0, "no hint was sent");
     }
 
     #[cfg(target_os = "linux")]
