@@ -70,6 +70,7 @@ fn counts(queue: QueueStats) -> QueueCounts {
 )]
 pub(crate) async fn get_metrics(State(app): State<App>, caller: Caller<JobsRead>) -> Result<Response, Problem> {
     let stats = app.engine.stats(&caller.tenant).await?;
+    app.gather();
     let text = app.metrics.render(&caller.tenant, &stats);
     let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Ok((headers, text).into_response())

@@ -23,6 +23,12 @@ const TRACE_HEADER: &str = "AWSTraceHeader";
 ///
 /// A batch is answered with the hints that failed, so that only those come again. All else is answered with what was done.
 pub async fn handle(app: &App, event: Value) -> Result<Value, Error> {
+    let answer = answer(app, event).await;
+    app.flush_metrics(&[]);
+    answer
+}
+
+async fn answer(app: &App, event: Value) -> Result<Value, Error> {
     if event.get("Records").is_some() {
         let batch: SqsEvent = serde_json::from_value(event)?;
         return Ok(serde_json::to_value(handle_batch(app, &batch.records).await)?);

@@ -138,6 +138,8 @@ async fn answer(State(app): State<App>, mut request: Request, next: Next) -> Res
     });
     let code = response.extensions().get::<Problem>().map(Problem::code);
     count(&app, seen.0.get(), method, &route, response.status(), code);
+    // Before the answer: a function is frozen as soon as it has answered.
+    app.flush_metrics(&[]);
     dressed(response, &id)
 }
 

@@ -9,6 +9,7 @@ pub mod auth;
 pub mod canonical;
 pub mod clock;
 pub mod decimal;
+pub mod emf;
 pub mod fields;
 pub mod form;
 pub mod health;

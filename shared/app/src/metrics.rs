@@ -25,15 +25,19 @@ pub const JOBS_SUBMITTED: &str = "remuda_jobs_submitted_total";
 pub const ATTEMPTS_FINISHED: &str = "remuda_attempts_finished_total";
 /// What sweeps did.
 pub const SWEEP_ACTIONS: &str = "remuda_sweep_actions_total";
+/// Runs of the sweep's own function, whatever they found.
+pub const SWEEP_RUNS: &str = "remuda_sweep_runs_total";
 /// Jobs that dispatches reserved for robots.
 pub const DISPATCHED: &str = "remuda_dispatched_jobs_total";
+/// Jobs that failed or timed out.
+pub const DEAD_LETTERS: &str = "remuda_dead_letters_total";
 
 const JOBS: &str = "remuda_jobs";
 const OLDEST_READY: &str = "remuda_oldest_ready_seconds";
 const QUEUE_PAUSED: &str = "remuda_queue_paused";
 const ROBOTS: &str = "remuda_robots";
 
-const HELP: [(&str, &str, &str); 10] = [
+const HELP: [(&str, &str, &str); 12] = [
     (HTTP_REQUESTS, "counter", "Requests by method, route and status."),
     (
         REFUSALS,
@@ -51,7 +55,17 @@ const HELP: [(&str, &str, &str); 10] = [
         "Finished attempts by the outcome that the robot reported.",
     ),
     (SWEEP_ACTIONS, "counter", "What sweeps did, by action."),
+    (
+        SWEEP_RUNS,
+        "counter",
+        "Runs of the sweep's own function, whatever they found.",
+    ),
     (DISPATCHED, "counter", "Jobs that dispatches reserved for robots."),
+    (
+        DEAD_LETTERS,
+        "counter",
+        "Jobs that failed or timed out by what this process wrote.",
+    ),
     (JOBS, "gauge", "Unfinished jobs by queue and state."),
     (
         OLDEST_READY,
@@ -107,9 +121,23 @@ impl Metrics {
         }
     }
 
+    /// Counts a run of the sweep's own function.
+    pub fn sweep_ran(&self) {
+        self.add(SWEEP_RUNS, None, &[], 1);
+    }
+
     /// Counts what a dispatch did.
     pub fn dispatched(&self, dispatched: &Dispatched) {
         self.add(DISPATCHED, None, &[], dispatched.assigned);
+    }
+
+    /// How much was counted of `name` by all tenants, where the labels as they are printed hold `label`.
+    pub(crate) fn total(&self, name: &str, label: &str) -> u64 {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = counts
+            .iter()
+            .filter(|(series, _)| series.name == name && series.labels.contains(label));
+        counted.map(|(_, count)| count).sum()
     }
 
     /// Everything that `tenant` may see, in Prometheus' text format.

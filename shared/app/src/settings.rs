@@ -2,7 +2,14 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
+use crate::emf::Deployment;
+
 /// Where everything is kept: `sqlite:PATH`, `sqlite::memory:`, `postgres://…` or `sqs://TABLE?queue=URL`.
+///
+/// On Amazon RDS without a password: `postgres://USER@HOST:PORT/DATABASE?sslmode=verify-full&auth=iam`, which shows a token
+/// signed with the credentials in the environment; `region` names another region than `AWS_REGION`. `session=role`, which
+/// `auth=iam` implies, leaves the limits of sessions to the role, for poolers that refuse start-up options: `remuda store
+/// migrate` sets them.
 pub const STORE: &str = "REMUDA_STORE";
 /// How many days a finished job is kept, at least 7.
 pub const RETENTION_DAYS: &str = "REMUDA_RETENTION_DAYS";
@@ -16,6 +23,10 @@ pub const IDLE_SYNC_SECONDS: &str = "REMUDA_IDLE_SYNC_SECONDS";
 pub const LOG: &str = "REMUDA_LOG";
 /// How it is logged: `json` or `text`.
 pub const LOG_FORMAT: &str = "REMUDA_LOG_FORMAT";
+
+/// The name of the deployment: when it is set, metrics are written to the standard output in `CloudWatch`'s embedded metric
+/// format, with it as their dimension `Deployment`.
+pub const METRICS: &str = "REMUDA_METRICS";
 
 /// The variable that tells that this is a Lambda function.
 const LAMBDA: &str = "AWS_LAMBDA_FUNCTION_NAME";
@@ -51,6 +62,8 @@ pub struct Settings {
     pub connections_max: u32,
     /// When an idle robot with nothing in sight syncs next.
     pub idle_sync: Duration,
+    /// Whose metrics are written to the standard output; `None` writes none.
+    pub metrics: Option<Deployment>,
     /// What is logged.
     pub log: String,
     /// How it is logged.
@@ -99,7 +112,7 @@ impl Settings {
         let get = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
         let on_lambda = get(LAMBDA).is_some();
         let mut mistakes = Vec::new();
-        let store = keep(&mut mistakes, store(get(STORE), on_lambda));
+        let store = keep(&mut mistakes, store(get(STORE), on_lambda, get));
         let days = number(
             get(RETENTION_DAYS),
             RETENTION_DAYS,
@@ -115,6 +128,7 @@ impl Settings {
         );
         let log_format = keep(&mut mistakes, log_format(get(LOG_FORMAT).as_deref(), on_lambda));
         let log = keep(&mut mistakes, log(get(LOG)));
+        let metrics = keep(&mut mistakes, deployment(get(METRICS)));
         match (store, log_format, log) {
             (Some(store), Some(log_format), Some(log)) if mistakes.is_empty() => Ok(Self {
                 store,
@@ -130,6 +144,7 @@ impl Settings {
                 } else {
                     IDLE_SYNC_ELSEWHERE
                 }))),
+                metrics: metrics.flatten(),
                 log,
                 log_format,
             }),
@@ -142,9 +157,20 @@ fn keep<T>(mistakes: &mut Vec<String>, read: Result<T, String>) -> Option<T> {
     read.map_err(|mistake| mistakes.push(mistake)).ok()
 }
 
-fn store(value: Option<String>, on_lambda: bool) -> Result<StoreUrl, String> {
+fn store(
+    value: Option<String>,
+    on_lambda: bool,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<StoreUrl, String> {
+    let named = |error: String| format!("{STORE} {error}");
     match value {
-        Some(url) => url.parse().map_err(|error| format!("{STORE} {error}")),
+        Some(url) => {
+            let store = url.parse().map_err(named)?;
+            if let StoreUrl::Postgres(address) = &store {
+                crate::store::check_postgres(address, variable).map_err(named)?;
+            }
+            Ok(store)
+        }
         None if on_lambda => Err(format!("{STORE} is not set; name a store, like postgres://…")),
         None => LOCAL_STORE.parse(),
     }
@@ -185,6 +211,11 @@ fn log(value: Option<String>) -> Result<String, String> {
             "{LOG} must be a level, like info, or levels by target, like info,queue=debug"
         )),
     }
+}
+
+fn deployment(value: Option<String>) -> Result<Option<Deployment>, String> {
+    let read = value.map(|name| Deployment::parse(name.trim())).transpose();
+    read.map_err(|error| format!("{METRICS} {error}"))
 }
 
 impl FromStr for StoreUrl {
@@ -270,6 +301,7 @@ mod tests {
             (CONNECTIONS_MAX, "0"),
             (IDLE_SYNC_SECONDS, "soon"),
             (LOG, "=,=,"),
+            (METRICS, "Prod!"),
             (LOG_FORMAT, "xml"),
         ])
         .expect_err("mistakes");
@@ -281,6 +313,7 @@ mod tests {
             IDLE_SYNC_SECONDS,
             LOG_FORMAT,
             LOG,
+            METRICS,
         ];
         assert_eq!(mistakes.len(), names.len(), "{mistakes:?}");
         for (mistake, name) in mistakes.iter().zip(names) {
@@ -325,13 +358,34 @@ mod tests {
 
     #[test]
     fn a_password_is_never_printed() {
-        for url in [
-            "postgres://me:hunter2@db:5433/x?password=hunter2",
-            "postgres://me:hunter2@[/x",
+        let settings = read(&[(STORE, "postgres://me:hunter2@db:5433/x?password=hunter2")]).expect("a store");
+        let broken = StoreUrl::Postgres("postgres://me:hunter2@[/x".to_owned());
+        let printed = format!("{settings:?} {} {broken:?} {broken}", settings.store);
+        assert!(!printed.contains("hunter2"), "{printed}");
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn what_iam_lacks_is_told_at_start() {
+        let url = "postgres://me@db/x?sslmode=verify-full&auth=iam";
+        for (url, word) in [
+            (url.to_owned(), "AWS_REGION"),
+            (format!("{url}&region=eu-central-1"), "AWS_ACCESS_KEY_ID"),
+            (url.replace("me@", "me:hunter2@"), "password"),
+            (url.replace("verify-full", "require"), "verify-full"),
         ] {
-            let settings = read(&[(STORE, url)]).expect("a store");
-            let printed = format!("{settings:?} {}", settings.store);
-            assert!(!printed.contains("hunter2"), "{printed}");
+            let BadEnvironment(mistakes) = read(&[(STORE, &url), (LOG_FORMAT, "xml")]).expect_err("no login");
+            assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+            let told = &mistakes[0];
+            assert!(told.starts_with(STORE) && told.contains(word), "{told}");
+            assert!(!told.contains("hunter2"), "{told}");
         }
+        let keys = [
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+            ("AWS_REGION", "eu-central-1"),
+        ];
+        let settings = read(&[&keys[..], &[(STORE, url)]].concat()).expect("a login");
+        assert!(!format!("{settings:?}").contains("hunter2"));
     }
 }

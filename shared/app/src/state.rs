@@ -5,9 +5,10 @@ use std::sync::Arc;
 use queue::{ApiKey, Engine, Entropy};
 
 use crate::{
+    emf::{Deployment, Emf, Gauge, Log},
     health::HealthCache,
     keys::{self, KeyText, NewKey},
-    metrics::Metrics,
+    metrics::{self, Metrics},
 };
 
 /// The queue and what HTTP adds to it; cheap to clone.
@@ -19,6 +20,7 @@ pub struct App {
     pub metrics: Metrics,
     pub(crate) health: Arc<HealthCache>,
     entropy: Arc<dyn Entropy>,
+    emf: Option<Arc<Emf>>,
 }
 
 impl App {
@@ -29,6 +31,35 @@ impl App {
             metrics: Metrics::default(),
             health: Arc::default(),
             entropy,
+            emf: None,
+        }
+    }
+
+    /// This app, which writes its metrics as those of `deployment` to `log`, in the embedded metric format.
+    #[must_use]
+    pub fn with_metrics(mut self, deployment: Deployment, log: Log) -> Self {
+        self.emf = Some(Arc::new(Emf::new(deployment, log)));
+        self
+    }
+
+    /// Whether metrics are written to the log, so that it is worth while to read what they need.
+    pub fn writes_metrics(&self) -> bool {
+        self.emf.is_some()
+    }
+
+    /// Adds to the metrics what the queue counted by itself.
+    pub fn gather(&self) {
+        for (tenant, count) in self.engine.take_dead_letters() {
+            self.metrics.add(metrics::DEAD_LETTERS, Some(&tenant), &[], count);
+        }
+    }
+
+    /// Writes one line of metrics with `gauges` and what was counted since the last one, if there is anything to write and
+    /// metrics are written at all.
+    pub fn flush_metrics(&self, gauges: &[(Gauge, u64)]) {
+        if let Some(emf) = &self.emf {
+            self.gather();
+            emf.tell(&self.metrics, gauges, self.engine.now());
         }
     }
 

@@ -192,6 +192,15 @@ pub(crate) fn checked_sqs(address: &str) -> Result<String, String> {
     Ok(address.to_owned())
 }
 
+/// What is wrong with the address of a store on Postgres, as far as this program can have one.
+pub(crate) fn check_postgres(address: &str, variable: impl Fn(&str) -> Option<String>) -> Result<(), String> {
+    #[cfg(feature = "postgres")]
+    queue_postgres::check_address(address, variable).map_err(|error| format!("cannot be used: {error}"))?;
+    #[cfg(not(feature = "postgres"))]
+    let _ = (address, variable);
+    Ok(())
+}
+
 /// The text of every step of the schema that `url`'s kind of store has, by number and name, oldest first: SQL, and for a
 /// `DynamoDB` table its definition as `aws dynamodb create-table --cli-input-json` takes it.
 pub fn migration_sql(url: &StoreUrl) -> Vec<(i64, String, String)> {
@@ -246,6 +255,11 @@ impl App {
 
     /// The app on `store`.
     pub fn on(store: &OpenStore, settings: &Settings) -> Self {
-        Self::new(engine(store, settings), Arc::new(SystemEntropy))
+        let app = Self::new(engine(store, settings), Arc::new(SystemEntropy));
+        match &settings.metrics {
+            // Where Lambda takes a function's log from.
+            Some(deployment) => app.with_metrics(deployment.clone(), Box::new(std::io::stdout())),
+            None => app,
+        }
     }
 }

@@ -1,17 +1,20 @@
 //! What the operations stand on: a store, hints, a clock, chance and settings, all handed in.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use domain::{Job, JobId, KeyId, LeaseToken, Rejection, RobotId, Timestamp, retry::Chance, robot::SyncRejection};
+use domain::{
+    Job, JobId, KeyId, LeaseToken, Rejection, RobotId, TenantName, Timestamp, retry::Chance, robot::SyncRejection,
+};
 use uuid::Uuid;
 
 use crate::{
+    codec::{DEAD_FAILED, DEAD_TIMED_OUT},
     hints::{Hint, Hints},
-    store::{Key, Store, StoreError},
+    store::{Change, Committed, Key, Kind, Store, StoreError, Write},
 };
 
 /// Tells the time. Handlers hand in the real one, tests one that stands still.
@@ -84,6 +87,8 @@ struct Memory {
     queues: Mutex<HashSet<Key>>,
     /// How many jobs wait, and when that was counted.
     depth: Mutex<Option<(Timestamp, u64)>>,
+    /// How many jobs became dead letters by writes of this engine, by tenant, since that was last taken.
+    dead_letters: Mutex<BTreeMap<TenantName, u64>>,
 }
 
 /// How long a count of waiting jobs is good for.
@@ -144,6 +149,27 @@ impl Engine {
         }
     }
 
+    /// How many jobs became dead letters by what this engine wrote, by tenant, since this was last asked.
+    pub fn take_dead_letters(&self) -> BTreeMap<TenantName, u64> {
+        std::mem::take(&mut *self.memory.dead_letters.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Commits changes by which jobs may end, and notes which of them became dead letters.
+    pub(crate) async fn commit_jobs(&self, changes: Vec<Change>) -> Result<Vec<Committed>, StoreError> {
+        let died: Vec<Vec<TenantName>> = changes.iter().map(dead_letters_of).collect();
+        let outcomes = self.store.commit(changes).await?;
+        let mut noted = self.memory.dead_letters.lock().unwrap_or_else(PoisonError::into_inner);
+        for (tenants, outcome) in died.into_iter().zip(&outcomes) {
+            if *outcome == Committed::Done {
+                tenants
+                    .into_iter()
+                    .for_each(|tenant| *noted.entry(tenant).or_default() += 1);
+            }
+        }
+        drop(noted);
+        Ok(outcomes)
+    }
+
     /// How many jobs wait, counted up to `limit` and at most [`DEPTH_FRESH`] ago.
     pub(crate) async fn cached_depth(&self, limit: u64) -> Result<u64, StoreError> {
         let now = self.now();
@@ -202,6 +228,18 @@ impl Engine {
     fn simple(&self) -> String {
         Uuid::from_bytes(self.entropy.draw()).simple().to_string()
     }
+}
+
+/// Whose dead letters `change` makes, one entry for each.
+fn dead_letters_of(change: &Change) -> Vec<TenantName> {
+    let is_dead = |shelf: &str| shelf == DEAD_FAILED || shelf == DEAD_TIMED_OUT;
+    let whose = |write: &Write| match write {
+        Write::Put(record) if record.key.kind == Kind::Job && is_dead(&record.shelf) => {
+            TenantName::parse(&record.key.partition).ok()
+        }
+        _ => None,
+    };
+    change.writes.iter().filter_map(whose).collect()
 }
 
 /// Why an operation was not done.

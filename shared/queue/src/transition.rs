@@ -90,8 +90,7 @@ impl Engine {
     /// Writes `next` over `job`; `None` on a conflict.
     async fn write_job(&self, job: &Stored<Job>, next: Job, now: Timestamp) -> Result<Option<Stored<Job>>, StoreError> {
         let outcome = self
-            .store
-            .commit(vec![self.job_change(job.with(next.clone()), now)])
+            .commit_jobs(vec![self.job_change(job.with(next.clone()), now)])
             .await?;
         let written = Stored {
             value: next,

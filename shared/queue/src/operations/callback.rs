@@ -119,7 +119,7 @@ impl Engine {
             return Ok(again);
         }
         let mut hints: Vec<Hint> = Vec::new();
-        for ((pending, job), outcome) in written.into_iter().zip(self.store.commit(changes).await?) {
+        for ((pending, job), outcome) in written.into_iter().zip(self.commit_jobs(changes).await?) {
             match outcome {
                 Committed::Conflict => again.push(pending),
                 Committed::Done => {

@@ -78,7 +78,7 @@ impl Engine {
         }
         let changes: Vec<Change> = next.iter().map(|job| self.job_change(job.clone(), now)).collect();
         let mut changed = 0;
-        for (job, outcome) in next.iter().zip(self.store.commit(changes).await?) {
+        for (job, outcome) in next.iter().zip(self.commit_jobs(changes).await?) {
             let alone = match outcome {
                 Committed::Done => Ok(()),
                 Committed::Conflict => self

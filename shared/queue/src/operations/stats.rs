@@ -2,13 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Queue, Robot, TenantName, job::StateName, robot::RobotState};
+use domain::{
+    Job, Queue, Robot, TenantName, Timestamp,
+    job::{State, StateName},
+    robot::RobotState,
+};
 
 use crate::{
-    codec::{QUEUES, ROBOTS},
+    codec::{self, QUEUES, ROBOTS},
     engine::{Engine, Refusal},
-    store::{Kind, StoreError},
+    store::{Kind, Lane, Record, StoreError},
 };
+
+/// How many lanes of one queue are looked at for the oldest ready job.
+const OLDEST_LANES_MAX: usize = 100;
+
+/// How many jobs at the head of such a lane are looked at.
+const OLDEST_HEADS: usize = 25;
 
 /// What a tenant has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +102,39 @@ impl Engine {
             online += robots.iter().filter(|robot| robot.is_online(now)).count() as u64;
         }
         Ok(online)
+    }
+
+    /// For how long the oldest ready job of all tenants has been ready, in seconds; `None` when none is. One that a lost
+    /// robot had is ready since it was lost.
+    ///
+    /// Looked for among the first 25 jobs of each lane, for up to 100 lanes of each queue that is not paused, so that it
+    /// costs what the lanes are and not what waits in them. It is exact where no more than that wait. Beyond, it may miss a
+    /// job that waits behind more urgent ones of its lane, and never says more than is true.
+    pub async fn oldest_ready_seconds(&self) -> Result<Option<u64>, StoreError> {
+        let now = self.now();
+        let mut oldest: Option<Timestamp> = None;
+        for tenant in self.all_tenants().await? {
+            let queues: Vec<Queue> = self.list_all(Kind::Queue, &tenant, QUEUES).await?;
+            for queue in queues.iter().filter(|queue| !queue.paused) {
+                let found = self.oldest_ready_of(&tenant, queue).await?;
+                oldest = [oldest, found].into_iter().flatten().min();
+            }
+        }
+        Ok(oldest.map(|since| now.since(since).as_secs()))
+    }
+
+    /// Since when the oldest job at the heads of the lanes of `queue` is ready.
+    async fn oldest_ready_of(&self, tenant: &TenantName, queue: &Queue) -> Result<Option<Timestamp>, StoreError> {
+        let prefix = Lane::queue_prefix(tenant, &queue.name);
+        let lanes = self.store.lanes(&prefix, OLDEST_LANES_MAX).await?;
+        let heads = lanes.chunks(1).map(|lane| self.store.ready(lane, OLDEST_HEADS));
+        let heads = futures::future::try_join_all(heads).await?;
+        // A job that cannot be read is left out; whoever asks for it by its id is told.
+        let since = |record: &Record| match codec::read::<Job>(record).ok()?.value.state {
+            State::Ready { since, .. } => Some(since),
+            _ => None,
+        };
+        Ok(heads.iter().flatten().filter_map(since).min())
     }
 
     /// Answers when the store does.

@@ -102,7 +102,7 @@ impl Engine {
             .iter_mut()
             .map(|firing| std::mem::take(&mut firing.change))
             .collect();
-        let outcomes = self.store.commit(changes).await?;
+        let outcomes = self.commit_jobs(changes).await?;
         let mut hints: Vec<Hint> = Vec::new();
         let mut written = 0;
         for (firing, outcome) in firings.into_iter().zip(outcomes) {

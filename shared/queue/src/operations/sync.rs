@@ -110,8 +110,7 @@ impl Engine {
             return Ok(true);
         }
         Ok(self
-            .store
-            .commit(changes)
+            .commit_jobs(changes)
             .await?
             .iter()
             .all(|outcome| *outcome == Committed::Done))
