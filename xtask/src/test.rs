@@ -35,7 +35,7 @@ struct Run {
 
 /// Runs the tests that the arguments pick (all, without any); the exit code is a success only if each of them passed.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
-    let root = root()?;
+    let root = crate::root()?;
     let needed = Needed::up()?;
     let mut runs = Vec::new();
     if has_nextest() {
@@ -65,7 +65,7 @@ fn close(runs: &[Run]) -> ExitCode {
 }
 
 fn nextest(root: &Path, arguments: &[String], needed: &Needed) -> anyhow::Result<Run> {
-    let report = target(root).join(REPORT);
+    let report = crate::target(root).join(REPORT);
     forget(&report)?;
     let mut command = cargo(root, needed);
     command
@@ -138,7 +138,9 @@ fn scope(arguments: &[String]) -> Option<&'static str> {
 
 /// The folder of the programs that are built along with the tests, which all are only when nothing was picked.
 fn programs(root: &Path, arguments: &[String]) -> Option<(&'static str, PathBuf)> {
-    arguments.is_empty().then(|| (PROGRAMS, target(root).join("debug")))
+    arguments
+        .is_empty()
+        .then(|| (PROGRAMS, crate::target(root).join("debug")))
 }
 
 fn has_nextest() -> bool {
@@ -185,24 +187,12 @@ fn opens_code(line: &str) -> bool {
     comment.is_some_and(|it| it.trim_start().starts_with("```"))
 }
 
-fn target(root: &Path) -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |it| root.join(it))
-}
-
 /// A report of an earlier run must not be taken for this one's.
 fn forget(report: &Path) -> anyhow::Result<()> {
     match fs::remove_file(report) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error).context("cannot remove the last report"),
         _ => Ok(()),
     }
-}
-
-fn root() -> anyhow::Result<PathBuf> {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask
-        .parent()
-        .map(Path::to_owned)
-        .context("xtask does not lie in the workspace")
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ mod sqs;
 
 pub use dynamodb::{DynamoDb, DynamoDbBuilder, TEST_DYNAMODB, shared_dynamodb};
 pub use emulator::Emulator;
-pub use lambda::{CARGO_LAMBDA, LambdaWatch, LambdaWatchBuilder, cargo, cargo_lambda, workspace_root};
+pub use lambda::{CARGO_LAMBDA, LambdaWatch, LambdaWatchBuilder, cargo, cargo_lambda, workspace_root, zig};
 pub use postgres::{Builder, Cluster, Postgres, TEST_POSTGRES, shared};
 pub use service::Service;
 pub use sqs::{Sqs, TEST_SQS, shared_sqs};

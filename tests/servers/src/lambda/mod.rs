@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 pub use cargo::cargo;
-pub use program::{CARGO_LAMBDA, cargo_lambda};
+pub use program::{CARGO_LAMBDA, cargo_lambda, zig};
 
 use crate::keeper::{Keeper, Kind};
 use crate::{folder, port};

@@ -1,4 +1,5 @@
-//! Where the program `cargo-lambda` is: named by the user, on the machine, or in a wheel that is fetched once.
+//! Where the program `cargo-lambda` is, and the linker that it builds with: named by the user, on the machine, or in a wheel that is
+//! fetched once.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,19 @@ const WHEEL: Wheel = Wheel {
     version: "1.9.2",
     what: "cargo-lambda",
 };
+
+/// Names the program `zig` to link with, in place of the one that is fetched; `cargo-lambda` knows it by this name too.
+const ZIG: &str = "CARGO_ZIGBUILD_ZIG_PATH";
+
+/// One version and no other: another one gives other programs.
+const ZIG_WHEEL: Wheel = Wheel {
+    name: "ziglang",
+    version: "0.15.2",
+    what: "the linker Zig",
+};
+
+const HOW_TO_GET_ZIG: &str = "Zig is missing, by which cargo-lambda links for Lambda's C library: install Python 3 with pip, from which it \
+is fetched, or name the program in CARGO_ZIGBUILD_ZIG_PATH";
 
 const HOW_TO_GET_IT: &str = "cargo-lambda is missing. Any of these brings it: install it (`pip install cargo-lambda`, \
 `brew install cargo-lambda/tap/cargo-lambda`), name the program in REMUDA_CARGO_LAMBDA, or install Python 3 with pip, from which it is \
@@ -44,6 +58,17 @@ pub fn cargo_lambda() -> anyhow::Result<PathBuf> {
     let fetched = WHEEL.fetched(None).context(HOW_TO_GET_IT)?.join("bin/cargo-lambda");
     ensure!(is_new_enough(&fetched), "{} does not run", fetched.display());
     Ok(fetched)
+}
+
+/// The program `zig`: the one that `CARGO_ZIGBUILD_ZIG_PATH` names, or else the wheel's, which is fetched when it is not there. One that
+/// happens to be on the path is not taken, so that the same code gives the same program on every machine.
+pub fn zig() -> anyhow::Result<PathBuf> {
+    if let Some(named) = env::var_os(ZIG).map(PathBuf::from) {
+        ensure!(named.is_file(), "{ZIG} is {}, which is no program", named.display());
+        return Ok(named);
+    }
+    let fetched = ZIG_WHEEL.fetched(None).context(HOW_TO_GET_ZIG)?;
+    Ok(fetched.join("ziglang/zig"))
 }
 
 fn is_new_enough(program: &Path) -> bool {
