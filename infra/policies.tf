@@ -11,7 +11,7 @@ locals {
   # A record is written by UpdateItem, alone or in a transaction; blobs and the register of lanes by PutItem.
   write = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
 
-  # A record that goes takes the blobs beside it along.
+  # Whoever removes a job's record removes the blobs beside it.
   remove = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem"]
 
   # The sweep looks for what is due and what has expired; beside it, for its metrics, it counts what waits and who is there.
@@ -29,16 +29,16 @@ locals {
     # A sync finds work in the ready index. Nothing that a robot says removes anything.
     robot-callback = { actions = concat(local.read, local.write), indexes = ["ready"] }
 
-    # Lists and counts everything; removes keys and robots. `GetItem` is how /health and /ready ask whether the table answers,
+    # Lists and counts everything; removes keys and robots, which have no blobs beside them. `GetItem` is how /health and /ready ask whether the table answers,
     # and a retry checks in its transaction that the old job is as it was.
     control = {
-      actions = concat(local.read, local.write, local.remove, ["dynamodb:ConditionCheckItem", "dynamodb:GetItem"])
+      actions = concat(local.read, local.write, ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem"])
       indexes = ["ready", "due", "filed"]
     }
 
     # Says how the table stands, and writes the first key with its tenant.
     migrate = {
-      actions = ["dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+      actions = ["dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:UpdateItem"]
       indexes = []
     }
   }
