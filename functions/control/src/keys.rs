@@ -1,23 +1,18 @@
 //! `/v1/keys`: who may do what, within the caller's tenant.
 
-use std::collections::BTreeSet;
-
 use app::{
     App, Problem,
     auth::{Admin, Caller},
-    form::{Field, Form, Read},
+    fields,
+    form::Form,
     http::{self, JsonBody, PageParams, PathParams, Query},
     keys::NewKey,
     views::{KeyView, NewKeyView, PageView},
 };
 use axum::{extract::State, http::StatusCode, response::Response};
 use domain::{TenantName, Timestamp};
-use queue::Scope;
 
 use crate::requests::CreateKey;
-
-/// The longest name of a key, in characters.
-const NAME_CHARS_MAX: usize = 200;
 
 /// Make a key
 ///
@@ -35,22 +30,14 @@ pub(crate) async fn create_key(
 ) -> Result<Response, Problem> {
     let now = app.engine.now();
     let new = body.read(|form| key(form, &caller.tenant, now))?;
-    let (key, text) = app.mint(new);
-    app.engine.create_key(key.clone()).await?;
+    let (key, text) = app.create_key(new).await?;
     http::created(&format!("/v1/keys/{}", key.id), &NewKeyView::new(key, &text))
 }
 
 fn key(form: &mut Form<'_>, tenant: &TenantName, now: Timestamp) -> Option<NewKey> {
-    let name = form.required("name", |field| field.plain(1..=NAME_CHARS_MAX));
-    let scopes = form.required("scopes", scopes);
-    let expires_at = form.optional("expires_at", |field| {
-        let moment = field.moment()?;
-        if moment > now {
-            Ok(moment)
-        } else {
-            field.wrong("must be in the future")
-        }
-    });
+    let name = form.required("name", fields::key_name);
+    let scopes = form.required("scopes", fields::scopes);
+    let expires_at = form.optional("expires_at", |field| fields::future(field, now));
     Some(NewKey {
         tenant: tenant.clone(),
         name: name?,
@@ -58,15 +45,6 @@ fn key(form: &mut Form<'_>, tenant: &TenantName, now: Timestamp) -> Option<NewKe
         robot: None,
         expires_at,
     })
-}
-
-fn scopes(field: &Field<'_>) -> Read<BTreeSet<Scope>> {
-    let words = Scope::ALL.map(Scope::as_str);
-    let scopes = field.list(words.len(), |each| each.word(&words, Scope::parse))?;
-    if scopes.is_empty() {
-        return field.wrong(format!("must name at least one of {}", words.join(", ")));
-    }
-    Ok(scopes.into_iter().collect())
 }
 
 /// List keys

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{JobId, LabelName, LeaseToken, Word, job::Fence};
+use domain::{JobId, LabelName, LeaseToken, Timestamp, Word, job::Fence};
+use queue::Scope;
 
 use crate::form::{Field, Form, Read};
 
@@ -11,6 +12,34 @@ pub const LABELS_MAX: usize = 20;
 
 /// The longest value of a label, in characters.
 pub const LABEL_CHARS_MAX: usize = 200;
+
+/// The longest name of a key, in characters.
+const KEY_NAME_CHARS_MAX: usize = 200;
+
+/// What people call a key.
+pub fn key_name(field: &Field<'_>) -> Read<String> {
+    field.plain(1..=KEY_NAME_CHARS_MAX)
+}
+
+/// What a key lets its holder do: at least one scope.
+pub fn scopes(field: &Field<'_>) -> Read<BTreeSet<Scope>> {
+    let words = Scope::ALL.map(Scope::as_str);
+    let scopes = field.list(words.len(), |each| each.word(&words, Scope::parse))?;
+    if scopes.is_empty() {
+        return field.wrong(format!("must name at least one of {}", words.join(", ")));
+    }
+    Ok(scopes.into_iter().collect())
+}
+
+/// A moment after `now`.
+pub fn future(field: &Field<'_>, now: Timestamp) -> Read<Timestamp> {
+    let moment = field.moment()?;
+    if moment > now {
+        Ok(moment)
+    } else {
+        field.wrong("must be in the future")
+    }
+}
 
 /// Labels: at most [`LABELS_MAX`].
 pub fn labels(field: &Field<'_>) -> Read<BTreeMap<LabelName, String>> {

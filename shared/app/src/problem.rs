@@ -114,6 +114,11 @@ impl Problem {
         self
     }
 
+    /// The places that are wrong.
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.0.errors
+    }
+
     /// Its kind.
     pub fn code(&self) -> Code {
         self.0.code

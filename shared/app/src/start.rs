@@ -3,13 +3,20 @@
 use axum::Router;
 use lambda_http::Error;
 
-use crate::{http, settings::Settings, state::App, telemetry};
+use crate::{http, settings::Settings, state::App, store::OpenStore, telemetry};
 
 /// The app of a function, made once from the environment.
 pub async fn app() -> Result<App, Error> {
+    Ok(store_and_app().await?.1)
+}
+
+/// The app of a function, made once from the environment, and the store that it is on.
+pub async fn store_and_app() -> Result<(OpenStore, App), Error> {
     let settings = Settings::from_env()?;
     telemetry::start(&settings);
-    Ok(App::open(&settings).await?)
+    let store = OpenStore::open(&settings).await?;
+    let app = App::on(&store, &settings);
+    Ok((store, app))
 }
 
 /// Serves `router` as a Lambda function behind an HTTP API.

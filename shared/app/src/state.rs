@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use queue::{ApiKey, Engine, Entropy};
+use queue::{ApiKey, Engine, Entropy, Refusal};
 
 use crate::{
     emf::{Deployment, Emf, Gauge, Log},
@@ -66,6 +66,13 @@ impl App {
     /// Makes a key: what is to be stored, and the text for its owner.
     pub fn mint(&self, new: NewKey) -> (ApiKey, KeyText) {
         keys::mint(&self.engine, &*self.entropy, new)
+    }
+
+    /// Makes a key and stores it, and its tenant if that is new: what is stored, and the text for its owner.
+    pub async fn create_key(&self, new: NewKey) -> Result<(ApiKey, KeyText), Refusal> {
+        let (key, text) = self.mint(new);
+        self.engine.create_key(key.clone()).await?;
+        Ok((key, text))
     }
 
     /// Sixteen random bytes as hexadecimal digits, to name a request by.

@@ -12,6 +12,7 @@ use queue_aws::{AwsOptions, AwsStore, TableState};
 use queue_postgres::{PostgresOptions, PostgresStore};
 #[cfg(feature = "sqlite")]
 use queue_sqlite::SqliteStore;
+use serde::Serialize;
 
 use crate::{
     clock::{SystemClock, SystemEntropy},
@@ -36,7 +37,7 @@ pub enum OpenStore {
 }
 
 /// One step of a store's schema, and whether the store has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Migration {
     /// Its number.
     pub number: i64,
@@ -126,6 +127,17 @@ impl OpenStore {
             Self::Postgres(store) => store.migrate().await,
             #[cfg(feature = "sqs")]
             Self::Sqs(store, _) => store.migrate().await,
+        }
+    }
+
+    /// Applies every step of the schema that is missing, and says which, where a store is made by others: a `DynamoDB` table
+    /// is only looked at, and what it lacks is an error that says who makes it. So a function needs no right to make one.
+    pub async fn migrate_made_elsewhere(&self) -> Result<Vec<String>, StoreError> {
+        match self {
+            #[cfg(feature = "sqs")]
+            Self::Sqs(store, _) => store.require_whole().await.map(|()| Vec::new()),
+            #[cfg(any(feature = "sqlite", feature = "postgres"))]
+            _ => self.migrate().await,
         }
     }
 

@@ -66,6 +66,24 @@ impl AwsStore {
         Ok(done)
     }
 
+    /// Looks whether the table is all that it has to be and changes nothing; an error says what it lacks, and who makes it.
+    /// Needs no right but to have the table and its time to live described.
+    pub async fn require_whole(&self) -> Result<(), StoreError> {
+        let lacking = match self.state().await? {
+            TableState::Missing => "is missing".to_owned(),
+            TableState::Lacks(indexes) => format!("lacks the indexes {}", indexes.join(", ")),
+            TableState::Made(_) if self.keeps_time_to_live().await? => return Ok(()),
+            TableState::Made(_) => format!("does not keep the time to live of its attribute `{TIME_TO_LIVE}`"),
+        };
+        Err(StoreError::Unavailable(
+            format!(
+                "the table {} {lacking}; it is made by what deploys Remuda (`terraform apply`), or by `remuda store migrate`",
+                self.table
+            )
+            .into(),
+        ))
+    }
+
     /// How the table stands.
     pub async fn state(&self) -> Result<TableState, StoreError> {
         let Some(table) = self.describe().await? else {
@@ -107,17 +125,20 @@ impl AwsStore {
         ))
     }
 
+    /// Whether DynamoDB removes what has expired.
+    async fn keeps_time_to_live(&self) -> Result<bool, StoreError> {
+        let call = self.client.describe_time_to_live().table_name(&*self.table);
+        let kept = call.send().await.map_err(unavailable)?;
+        let status = kept.time_to_live_description.and_then(|kept| kept.time_to_live_status);
+        Ok(matches!(
+            status,
+            Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)
+        ))
+    }
+
     /// Has DynamoDB remove what has expired.
     async fn keep_time_to_live(&self) -> Result<(), StoreError> {
-        let kept = self
-            .client
-            .describe_time_to_live()
-            .table_name(&*self.table)
-            .send()
-            .await
-            .map_err(unavailable)?;
-        let status = kept.time_to_live_description.and_then(|kept| kept.time_to_live_status);
-        if matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {
+        if self.keeps_time_to_live().await? {
             return Ok(());
         }
         let kept = TimeToLiveSpecification::builder()

@@ -26,6 +26,13 @@ pub const HTTP: &[(&str, u16, &str)] = &[
     ("control/wrong-method", 405, "method_not_allowed"),
 ];
 
+/// The fields of what each sample of `migrate` is answered with, which needs a store that can be brought up to date.
+pub const MIGRATE: &[(&str, &[&str])] = &[
+    ("migrate/direct", &["applied", "migrations"]),
+    ("migrate/state", &["applied", "migrations"]),
+    ("migrate/create-key", &["key", "key_id", "scopes", "tenant"]),
+];
+
 /// What each sample of the other functions is answered with.
 pub const OTHERS: &[(&str, &str)] = &[
     ("dispatch/schedule", r#"{"assigned":1,"conflicts":0}"#),

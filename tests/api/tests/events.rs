@@ -9,9 +9,9 @@ use std::{
 
 use api_tests::{
     FlakyStore, World,
-    samples::{HTTP, OTHERS},
+    samples::{HTTP, MIGRATE, OTHERS},
 };
-use app::{App, http};
+use app::{App, OpenStore, Settings, http, settings};
 use axum::Router;
 use lambda_http::{Adapter, Context, LambdaEvent, lambda_runtime::Service as _, request::LambdaRequest};
 use queue::memory::MemoryStore;
@@ -123,6 +123,20 @@ async fn with_the_store_away_a_tick_fails_and_every_hint_comes_again() {
 }
 
 #[tokio::test]
+async fn every_sample_of_migrate_is_answered_on_a_new_store() {
+    let in_memory = |name: &str| (name == settings::STORE).then(|| "sqlite::memory:".to_owned());
+    let settings = Settings::from_variables(in_memory).expect("a store");
+    let store = OpenStore::open(&settings).await.expect("opens");
+    let app = App::on(&store, &settings);
+    for (name, fields) in MIGRATE {
+        let event: Value = serde_json::from_str(&sample(name)).expect("the sample is JSON");
+        let answer = migrate::handle(&store, &app, event).await.expect("the handler answers");
+        let answered: Vec<&String> = answer.as_object().expect("an object").keys().collect();
+        assert_eq!(answered, *fields, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn an_event_that_is_none_of_these_is_refused() {
     let world = World::on(Arc::new(MemoryStore::new())).await;
     for event in [
@@ -148,7 +162,8 @@ fn every_sample_is_run() {
     let run = HTTP
         .iter()
         .map(|(name, _, _)| *name)
-        .chain(OTHERS.iter().map(|(name, _)| *name));
+        .chain(OTHERS.iter().map(|(name, _)| *name))
+        .chain(MIGRATE.iter().map(|(name, _)| *name));
     let run: BTreeMap<String, usize> = run.map(|name| (name.to_owned(), 0)).collect();
     assert_eq!(kept, run);
 }

@@ -157,7 +157,14 @@ fn every_function_is_where_cargo_run_finds_it() {
         .filter(|target| target.is_bin())
         .map(|target| target.name.as_str())
         .collect();
-    for function in ["submit", "dispatch", "timeout-sweep", "robot-callback", "control"] {
+    for function in [
+        "submit",
+        "dispatch",
+        "timeout-sweep",
+        "robot-callback",
+        "control",
+        "migrate",
+    ] {
         assert!(found.contains(function), "{function} is not among {found:?}");
     }
 }

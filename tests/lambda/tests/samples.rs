@@ -29,6 +29,7 @@ async fn samples_are_answered_schedules_tick_and_nothing_is_left_behind() {
     assert!(!local.processes().is_empty(), "the test sees no process at all");
     every_http_sample_is_answered(&local);
     every_other_sample_is_answered(&local);
+    every_sample_of_migrate_is_answered(&local);
     a_job_that_nobody_hints_at_is_found_by_the_schedules(&local).await;
 
     // No way of its own to end: what it started has to see to that.
@@ -54,6 +55,12 @@ fn every_other_sample_is_answered(local: &Local) {
         // How much there was to do hangs on the moment; which messages failed does not.
         assert_eq!(fields(&answer), fields(&expected), "{name}: {answer}");
         assert_eq!(answer["batchItemFailures"], expected["batchItemFailures"], "{name}");
+    }
+}
+
+fn every_sample_of_migrate_is_answered(local: &Local) {
+    for (name, expected) in samples::MIGRATE {
+        assert_eq!(fields(&invoke(local, name)), *expected, "{name}");
     }
 }
 

@@ -15,6 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // What runs as Lambda functions. None knows another.
     ("control", &["app", "domain", "queue"]),
     ("dispatch", &["app", "domain", "queue"]),
+    ("migrate", &["app", "domain", "queue"]),
     ("robot-callback", &["app", "domain", "queue"]),
     ("submit", &["app", "domain", "queue"]),
     ("timeout-sweep", &["app", "domain", "queue"]),
@@ -44,7 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates for tests: outside `tests/` a dev-dependency at most, unless the table says otherwise.
-const ONLY_FOR_TESTS: &[&str] = &["queue-conformance", "servers", "simulation"];
+const ONLY_FOR_TESTS: &[&str] = &["queue-conformance", "runtime-api", "servers", "simulation"];
 
 const ADAPTERS_AND_APP: &[&str] = &["app", "queue-aws", "queue-postgres", "queue-sqlite"];
 

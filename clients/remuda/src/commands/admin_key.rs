@@ -24,14 +24,14 @@ pub(super) async fn make_if_wanted(app: &App, file: Option<&Path>) -> Result<Opt
     if !wanted && has_admin_key(app).await? {
         return Ok(None);
     }
-    let (key, text) = app.mint(NewKey {
+    let new = NewKey {
         tenant: TenantName::default_tenant(),
         name: "admin".to_owned(),
         scopes: [Scope::Admin].into(),
         robot: None,
         expires_at: None,
-    });
-    app.engine.create_key(key).await.map_err(of_refusal)?;
+    };
+    let (_, text) = app.create_key(new).await.map_err(of_refusal)?;
     if let Some(path) = file {
         write_secret(path, text.reveal()).map_err(|source| Failure::System {
             task: "write the admin key",

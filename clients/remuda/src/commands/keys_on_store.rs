@@ -43,14 +43,14 @@ async fn create_key(create: &CreateKey, tenant: TenantName, app: &App, output: O
     let expires_at = create
         .expires(now())?
         .map(|moment: Moment| Timestamp::from_micros(moment.as_microsecond()));
-    let (key, text) = app.mint(NewKey {
+    let new = NewKey {
         tenant,
         name: create.name()?.to_owned(),
         scopes: create.scopes().filter_map(Scope::parse).collect::<BTreeSet<_>>(),
         robot: None,
         expires_at,
-    });
-    app.engine.create_key(key.clone()).await.map_err(of_refusal)?;
+    };
+    let (key, text) = app.create_key(new).await.map_err(of_refusal)?;
     if output.is_json() {
         let mut shown = key_json(&key);
         shown["key"] = json!(text.reveal());

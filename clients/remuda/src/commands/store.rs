@@ -93,9 +93,8 @@ async fn show(option: &StoreOption, output: Output) -> Result<(), Failure> {
     let pending = migrations.iter().filter(|step| step.applied_at.is_none()).count();
     let changed = migrations.iter().filter(|step| !step.intact).count();
     if output.is_json() {
-        let steps: Vec<_> = migrations.iter().map(step_json).collect();
         let status = if answers.is_ok() { "healthy" } else { "unavailable" };
-        output.line(&json!({ "kind": kind, "status": status, "migrations": steps }).to_string())?;
+        output.line(&json!({ "kind": kind, "status": status, "migrations": migrations }).to_string())?;
     } else {
         output.line(&render::plain_table(
             output.style(),
@@ -123,8 +122,4 @@ fn step_row(kind: &str, step: &Migration) -> Vec<String> {
         None => "pending".to_owned(),
     };
     vec![kind.to_owned(), format!("{:04} {}", step.number, step.name), applied]
-}
-
-fn step_json(step: &Migration) -> serde_json::Value {
-    json!({ "number": step.number, "name": step.name, "applied_at": step.applied_at, "intact": step.intact })
 }

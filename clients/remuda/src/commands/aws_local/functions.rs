@@ -26,12 +26,13 @@ impl Functions {
         self.invoke_within(name, event, ANSWER_MAX).await
     }
 
-    /// Waits until each of the five has answered something; an error says why one does not, and may pass.
+    /// Waits until each of them has answered something; an error says why one does not, and may pass.
     pub(super) async fn answer(&self) -> Result<(), CallError> {
         let nothing = json!({});
         tokio::try_join!(
             self.invoke_within("dispatch", &nothing, FIRST_ANSWER_MAX),
             self.invoke_within("timeout-sweep", &nothing, FIRST_ANSWER_MAX),
+            self.invoke_within("migrate", &nothing, FIRST_ANSWER_MAX),
             self.touch(Method::GET, "/ready"),
             // Without a key they are refused, which is an answer.
             self.touch(Method::POST, "/v1/jobs"),
