@@ -103,7 +103,7 @@ fn of_history(job: &Job, history: &[Transition]) -> Vec<String> {
 }
 
 /// I8: the budget.
-fn of_budget(job: &Job) -> Option<String> {
+pub fn of_budget(job: &Job) -> Option<String> {
     let attempts = &job.attempts;
     let kept = attempts.started <= job.spec.retry.max_attempts
         && attempts.started <= attempts.given
@@ -113,7 +113,7 @@ fn of_budget(job: &Job) -> Option<String> {
 }
 
 /// I1: what is unfinished is in the index of its lane or in that of its next timer, and in both when it needs both.
-fn of_record(job: &Job, record: &Record) -> Vec<String> {
+pub fn of_record(job: &Job, record: &Record) -> Vec<String> {
     let terminal = job.state.name().is_terminal();
     let mut faults = Vec::new();
     let timer = job.next_timer();

@@ -1,5 +1,8 @@
 //! A store that behaves as badly as the seam allows, by a seed: it fails before or after it has done what it was asked,
-//! sees conflicts where there are none, writes a claim in two steps with a gap, and gives indexes as they were a while ago.
+//! sees conflicts where there are none, writes a claim in two steps with a gap, takes its time, and gives indexes as they
+//! were a while ago.
+
+mod kinds;
 
 use std::{
     collections::HashMap,
@@ -17,33 +20,65 @@ use queue::store::{
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-/// How often each fault comes, of a hundred calls that it could come to.
-const FAULTS_IN_HUNDRED: u32 = 6;
+pub use self::kinds::{Fault, Rates, Tally};
 
-/// How often an index is given as it was before, of a hundred times.
-const STALE_IN_HUNDRED: u32 = 25;
+/// How many calls a spell of throttling lasts, at most.
+const THROTTLED_CALLS_MAX: u64 = 20;
+
+/// Where time passes in a call. Between two of these moments the store below does one thing as a whole.
+#[async_trait]
+pub trait Pace: Send + Sync + 'static {
+    /// Lets others do something.
+    async fn step(&self);
+
+    /// Lets others do a lot: the answer is slow.
+    async fn dawdle(&self);
+}
+
+/// Nobody else is there: no time passes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AtOnce;
+
+#[async_trait]
+impl Pace for AtOnce {
+    async fn step(&self) {}
+
+    async fn dawdle(&self) {}
+}
 
 /// A store with faults put in. While it is switched off it does as the store below.
 pub struct FaultyStore {
     below: Arc<dyn Store>,
     on: AtomicBool,
+    rates: Rates,
+    pace: Arc<dyn Pace>,
     chance: Mutex<StdRng>,
     /// What each question to an index was answered with before.
     earlier: Mutex<HashMap<String, Vec<Record>>>,
-    put_in: AtomicU64,
+    tally: Tally,
+    /// How many calls the present spell of throttling still lasts.
+    throttled: AtomicU64,
     /// How many calls it still answers.
     left: AtomicU64,
 }
 
 impl FaultyStore {
-    /// Puts the faults of `seed` into `below`.
+    /// Puts the faults of `seed` into `below`, as [`Rates::ROUGH`] has them.
     pub fn new(below: Arc<dyn Store>, seed: u64) -> Self {
+        Self::with(below, seed, Rates::ROUGH, Arc::new(AtOnce))
+    }
+
+    /// Puts faults into `below` at `rates`, drawn from `seed`; time passes by `pace`.
+    pub fn with(below: Arc<dyn Store>, seed: u64, rates: Rates, pace: Arc<dyn Pace>) -> Self {
         Self {
             below,
             on: AtomicBool::new(true),
+            rates,
+            pace,
             chance: Mutex::new(StdRng::seed_from_u64(seed)),
             earlier: Mutex::default(),
-            put_in: AtomicU64::new(0),
+            tally: Tally::default(),
+            throttled: AtomicU64::new(0),
             left: AtomicU64::new(u64::MAX),
         }
     }
@@ -65,14 +100,50 @@ impl FaultyStore {
 
     /// How many faults it has put in.
     pub fn put_in(&self) -> u64 {
-        self.put_in.load(Ordering::SeqCst)
+        self.tally.all()
     }
 
-    fn strikes(&self, in_hundred: u32) -> bool {
-        let mut chance = self.chance.lock().unwrap_or_else(PoisonError::into_inner);
-        let strikes = self.on.load(Ordering::SeqCst) && chance.random_ratio(in_hundred, 100);
-        self.put_in.fetch_add(u64::from(strikes), Ordering::SeqCst);
+    /// How many faults of each kind it has put in.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    fn strikes(&self, fault: Fault) -> bool {
+        let rate = self.rates.of(fault);
+        if rate == 0 || !self.on.load(Ordering::SeqCst) {
+            return false;
+        }
+        let strikes = self.draw(u32::from(rate), 1_000);
+        if strikes {
+            self.tally.count(fault);
+        }
         strikes
+    }
+
+    fn draw(&self, of: u32, among: u32) -> bool {
+        let mut chance = self.chance.lock().unwrap_or_else(PoisonError::into_inner);
+        chance.random_ratio(of, among)
+    }
+
+    /// Whether a spell of throttling refuses this call, or begins with it.
+    fn throttles(&self) -> bool {
+        let count_down = |left: u64| left.checked_sub(1);
+        if self
+            .throttled
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, count_down)
+            .is_ok()
+        {
+            let refuses = self.on.load(Ordering::SeqCst) && self.draw(1, 2);
+            if refuses {
+                self.tally.count(Fault::Throttled);
+            }
+            return refuses;
+        }
+        let begins = self.strikes(Fault::Throttled);
+        if begins {
+            self.throttled.store(THROTTLED_CALLS_MAX, Ordering::SeqCst);
+        }
+        begins
     }
 
     /// Fails once it has stopped.
@@ -85,27 +156,46 @@ impl FaultyStore {
     }
 
     /// An error before anything was done.
-    fn before(&self) -> Result<(), StoreError> {
+    async fn before(&self) -> Result<(), StoreError> {
         self.answers()?;
-        if self.strikes(FAULTS_IN_HUNDRED) {
-            Err(unavailable("nothing was done"))
-        } else {
-            Ok(())
+        self.pace.step().await;
+        if self.strikes(Fault::Slow) {
+            self.pace.dawdle().await;
         }
+        if self.throttles() {
+            return Err(unavailable("too many calls"));
+        }
+        if self.strikes(Fault::Refused) {
+            return Err(unavailable("nothing was done"));
+        }
+        Ok(())
     }
 
     /// What was done, or an error though it was.
-    fn after<T>(&self, done: T) -> Result<T, StoreError> {
-        if self.strikes(FAULTS_IN_HUNDRED) {
+    async fn after<T: Send>(&self, done: T) -> Result<T, StoreError> {
+        self.pace.step().await;
+        if self.strikes(Fault::Slow) {
+            self.pace.dawdle().await;
+        }
+        if self.strikes(Fault::Unanswered) {
             Err(unavailable("it was done"))
         } else {
             Ok(done)
         }
     }
 
+    /// What was read. Reading it again does no harm, so that an answer that does not come is an error like any other.
+    async fn read<T: Send>(&self, read: T) -> Result<T, StoreError> {
+        self.pace.step().await;
+        Ok(read)
+    }
+
     /// `now`, or what the same question was answered with before.
     fn perhaps_stale(&self, question: String, now: Vec<Record>) -> Vec<Record> {
-        let stale = self.strikes(STALE_IN_HUNDRED);
+        if self.rates.of(Fault::Stale) == 0 {
+            return now;
+        }
+        let stale = self.strikes(Fault::Stale);
         let mut earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
         if stale {
             earlier.get(&question).cloned().unwrap_or(now)
@@ -117,14 +207,18 @@ impl FaultyStore {
     /// Commits changes one by one, some of them refused without a look.
     async fn commit_some(&self, changes: Vec<Change>) -> Result<Vec<Committed>, StoreError> {
         let mut outcomes = Vec::with_capacity(changes.len());
-        for change in changes {
-            outcomes.push(if self.strikes(FAULTS_IN_HUNDRED) {
+        for (place, change) in changes.into_iter().enumerate() {
+            if place > 0 {
+                // A store may write a batch one by one.
+                self.pace.step().await;
+            }
+            outcomes.push(if self.strikes(Fault::Conflict) {
                 Committed::Conflict
             } else {
                 self.below.commit(vec![change]).await?[0]
             });
             // What came before stays done.
-            if self.strikes(1) {
+            if self.strikes(Fault::CutShort) {
                 return Err(unavailable("it was done in part"));
             }
         }
@@ -143,29 +237,29 @@ impl Store for FaultyStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.before()?;
+        self.before().await?;
         self.below.ping().await
     }
 
     async fn load(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, StoreError> {
-        self.before()?;
-        self.below.load(keys).await
+        self.before().await?;
+        self.read(self.below.load(keys).await?).await
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Committed>, StoreError> {
-        self.before()?;
+        self.before().await?;
         let outcomes = self.commit_some(changes).await?;
-        self.after(outcomes)
+        self.after(outcomes).await
     }
 
     async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError> {
-        self.before()?;
+        self.before().await?;
         let offered = self.ready(lanes, limit).await?;
         let mut granted = Vec::new();
         for grant in decide(offered) {
             let holder = self.commit_some(vec![grant.holder.into()]).await?[0];
             // Whoever claims may be gone between the holder and its jobs.
-            self.before()?;
+            self.before().await?;
             let jobs = match holder {
                 Committed::Done => {
                     self.commit_some(grant.jobs.into_iter().map(Change::from).collect())
@@ -175,24 +269,25 @@ impl Store for FaultyStore {
             };
             granted.push(Granted { holder, jobs });
         }
-        self.after(granted)
+        self.after(granted).await
     }
 
     async fn lanes(&self, prefix: &str, limit: usize) -> Result<Vec<Lane>, StoreError> {
-        self.before()?;
+        self.before().await?;
         self.below.lanes(prefix, limit).await
     }
 
     async fn ready(&self, lanes: &[Lane], limit: usize) -> Result<Vec<Record>, StoreError> {
-        self.before()?;
+        self.before().await?;
         let now = self.below.ready(lanes, limit).await?;
-        Ok(self.perhaps_stale(format!("ready {lanes:?} {limit}"), now))
+        self.read(self.perhaps_stale(format!("ready {lanes:?} {limit}"), now))
+            .await
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Record>, StoreError> {
-        self.before()?;
+        self.before().await?;
         let found = self.below.due(now, limit).await?;
-        Ok(self.perhaps_stale(format!("due {limit}"), found))
+        self.read(self.perhaps_stale(format!("due {limit}"), found)).await
     }
 
     async fn list(
@@ -203,23 +298,23 @@ impl Store for FaultyStore {
         after: Option<&Position>,
         limit: usize,
     ) -> Result<Vec<Record>, StoreError> {
-        self.before()?;
+        self.before().await?;
         let now = self.below.list(kind, partition, shelves, after, limit).await?;
         Ok(self.perhaps_stale(format!("list {kind:?} {partition} {shelves:?} {after:?} {limit}"), now))
     }
 
     async fn count(&self, tenant: &TenantName) -> Result<Vec<Count>, StoreError> {
-        self.before()?;
+        self.before().await?;
         self.below.count(tenant).await
     }
 
     async fn depth(&self, limit: u64) -> Result<u64, StoreError> {
-        self.before()?;
+        self.before().await?;
         self.below.depth(limit).await
     }
 
     async fn blobs(&self, keys: &[BlobKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        self.before()?;
+        self.before().await?;
         self.below.blobs(keys).await
     }
 
@@ -230,32 +325,32 @@ impl Store for FaultyStore {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
-        self.before()?;
+        self.before().await?;
         self.below.blob_names(owner, prefix, after, limit).await
     }
 
     async fn put_blob(&self, blob: Blob) -> Result<(), StoreError> {
-        self.before()?;
+        self.before().await?;
         self.below.put_blob(blob).await?;
-        self.after(())
+        self.after(()).await
     }
 
     async fn put_new_blob(&self, blob: Blob) -> Result<BlobPut, StoreError> {
-        self.before()?;
+        self.before().await?;
         let put = self.below.put_new_blob(blob).await?;
-        self.after(put)
+        self.after(put).await
     }
 
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        self.before()?;
+        self.before().await?;
         let purged = self.below.purge(now, limit).await?;
-        self.after(purged)
+        self.after(purged).await
     }
 
     async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Scanned, StoreError> {
-        self.before()?;
+        self.before().await?;
         if let Some(after) = after
-            && self.strikes(FAULTS_IN_HUNDRED)
+            && self.strikes(Fault::CutShort)
         {
             // A page that holds none though the scan goes on.
             return Ok(Scanned {
@@ -263,21 +358,21 @@ impl Store for FaultyStore {
                 next: Some(after.to_owned()),
             });
         }
-        let limit = if self.strikes(FAULTS_IN_HUNDRED) { 1 } else { limit };
+        let limit = if self.strikes(Fault::CutShort) { 1 } else { limit };
         self.below.scan(after, limit).await
     }
 
     async fn restore(&self, records: Vec<Record>) -> Result<Vec<Committed>, StoreError> {
-        self.before()?;
+        self.before().await?;
         let mut outcomes = Vec::with_capacity(records.len());
         for record in records {
             self.answers()?;
             outcomes.extend(self.below.restore(vec![record]).await?);
             // What came before stays done.
-            if self.strikes(1) {
+            if self.strikes(Fault::CutShort) {
                 return Err(unavailable("it was done in part"));
             }
         }
-        self.after(outcomes)
+        self.after(outcomes).await
     }
 }

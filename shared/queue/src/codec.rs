@@ -82,6 +82,16 @@ pub(crate) fn read<T: DeserializeOwned>(record: &Record) -> Result<Stored<T>, St
     })
 }
 
+/// The job that `record` holds: for those who watch a store and take no part.
+pub fn job_in(record: &Record) -> Result<Job, StoreError> {
+    Ok(read(record)?.value)
+}
+
+/// The robot that `record` holds: for those who watch a store and take no part.
+pub fn robot_in(record: &Record) -> Result<Robot, StoreError> {
+    Ok(read(record)?.value)
+}
+
 fn write<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("domain values have text keys and finite numbers")
 }

@@ -16,6 +16,7 @@ pub mod store;
 mod transition;
 
 pub use self::{
+    codec::{job_in, robot_in},
     engine::{Clock, Engine, Entropy, Refusal, Settings},
     operations::*,
     store::{Store, StoreError},
