@@ -37,6 +37,12 @@ locals {
 
   hints_go_to = "dispatch"
 
+  # What is paused may not run at all; an operator's own hands may.
+  concurrency = {
+    for name in keys(local.functions) : name =>
+    var.paused && name != "migrate" ? 0 : name == "timeout-sweep" ? var.sizes.sweep_concurrency : null
+  }
+
   manifest = jsondecode(file("${var.package}/manifest.json"))
 
   # By index and not by splat: a splat would wait for all of the module, and the queue's mapping waits for the functions.
@@ -69,12 +75,13 @@ module "function" {
 
   timeout              = each.value.timeout
   memory_mb            = lookup(var.sizes.memory_mb, each.key, local.memory_mb_default)
-  reserved_concurrency = each.key == "timeout-sweep" ? var.sizes.sweep_concurrency : null
+  reserved_concurrency = local.concurrency[each.key]
 
   environment        = local.environment
   statements         = local.statements[each.key]
   is_scheduled       = each.value.is_scheduled
   network            = one(module.postgres_access[*].network)
+  tracing            = var.tracing
   log_retention_days = var.retention.logs_days
   kms_key_arn        = var.kms_key_arn
 }
@@ -96,6 +103,7 @@ module "hints" {
   consumer_arn         = module.function[local.hints_go_to].arn
   consumer_timeout     = local.functions[local.hints_go_to].timeout
   consumer_concurrency = var.sizes.dispatch_concurrency
+  is_paused            = var.paused
   kms_key_arn          = var.kms_key_arn
 }
 
@@ -134,6 +142,7 @@ module "schedules" {
       dead_letter_arn = "arn:${local.place.partition}:sqs:${local.place.region}:${local.place.account}:${var.name}-${name}-dead"
     } if function.is_scheduled
   }
+  is_paused   = var.paused
   kms_key_arn = var.kms_key_arn
 
   # The ARNs above are spelt out, so that a plan shows the policies whole; so the order has to be said.

@@ -276,6 +276,18 @@ variable "deletion_protection" {
   default     = true
 }
 
+variable "paused" {
+  description = "Stops everything but migrate: no call is taken, nothing ticks, hints stay in their queue. For copies and restores."
+  type        = bool
+  default     = false
+}
+
+variable "tracing" {
+  description = "Whether X-Ray records traces: by its default rule each second's first call, and one in twenty beyond."
+  type        = bool
+  default     = true
+}
+
 variable "log" {
   description = "What the functions log: a level like \"info\", or levels by target like \"info,queue=debug\"."
   type        = string

@@ -72,3 +72,25 @@ run "routes_of_robots_have_a_throttle_of_their_own" {
     error_message = jsonencode(local.routes)
   }
 }
+
+run "what_is_paused_does_not_run_but_for_migrate" {
+  command = plan
+
+  variables {
+    paused = true
+  }
+
+  assert {
+    condition     = alltrue([for name, calls in local.concurrency : (calls == 0) == (name != "migrate")])
+    error_message = jsonencode(local.concurrency)
+  }
+}
+
+run "nothing_is_reserved_but_for_the_sweep" {
+  command = plan
+
+  assert {
+    condition     = { for name, calls in local.concurrency : name => calls if calls != null } == { timeout-sweep = 2 }
+    error_message = jsonencode(local.concurrency)
+  }
+}

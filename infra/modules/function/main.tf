@@ -22,6 +22,9 @@ locals {
       effect    = "Allow"
       condition = null
     },
+  ]
+
+  tracing_statements = [
     {
       sid       = "SendTraces"
       why       = "X-Ray knows no resource for these two, so there is nothing finer than *."
@@ -95,6 +98,7 @@ locals {
 
   statements = concat(
     local.own_statements,
+    [for it in local.tracing_statements : it if var.tracing],
     [for it in local.scheduled_statements : it if var.is_scheduled],
     [for it in local.network_statements : it if var.network != null],
     [for it in local.key_statements : it if var.kms_key_arn != null],
@@ -169,7 +173,7 @@ resource "aws_lambda_function" "this" {
   }
 
   tracing_config {
-    mode = "Active"
+    mode = var.tracing ? "Active" : "PassThrough"
   }
 
   # The program writes JSON lines itself, and metrics among them: Lambda is to leave them as they are.

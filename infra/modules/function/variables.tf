@@ -72,6 +72,12 @@ variable "network" {
   default = null
 }
 
+variable "tracing" {
+  description = "Whether X-Ray records traces of its calls."
+  type        = bool
+  default     = true
+}
+
 variable "log_retention_days" {
   description = "How long its log is kept."
   type        = number

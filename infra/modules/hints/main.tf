@@ -77,6 +77,7 @@ resource "aws_sqs_queue_policy" "tls" {
 resource "aws_lambda_event_source_mapping" "hints" {
   event_source_arn                   = aws_sqs_queue.hints.arn
   function_name                      = var.consumer_arn
+  enabled                            = !var.is_paused
   batch_size                         = local.batch_size
   maximum_batching_window_in_seconds = local.batch_window_seconds
 

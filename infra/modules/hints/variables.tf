@@ -18,6 +18,12 @@ variable "consumer_concurrency" {
   type        = number
 }
 
+variable "is_paused" {
+  description = "Whether hints stay in the queue."
+  type        = bool
+  default     = false
+}
+
 variable "kms_key_arn" {
   description = "A key of yours for the messages; null leaves them to a key of SQS."
   type        = string

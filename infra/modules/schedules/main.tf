@@ -20,7 +20,7 @@ resource "aws_scheduler_schedule" "tick" {
   group_name                   = aws_scheduler_schedule_group.this.name
   schedule_expression          = "rate(1 minute)"
   schedule_expression_timezone = "UTC"
-  state                        = "ENABLED"
+  state                        = var.is_paused ? "DISABLED" : "ENABLED"
 
   flexible_time_window {
     mode = "OFF"

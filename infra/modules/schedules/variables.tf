@@ -16,6 +16,12 @@ variable "account" {
   type        = string
 }
 
+variable "is_paused" {
+  description = "Whether nothing ticks."
+  type        = bool
+  default     = false
+}
+
 variable "kms_key_arn" {
   description = "The key of those queues if it is one of yours."
   type        = string

@@ -16,3 +16,6 @@ pub use permissions::{Statement, of_function, refused, told};
 pub use place::{infra, not_run, package};
 pub use plan::{planned, policies};
 pub use terraform::{Check, Terraform};
+
+/// How many alarms there are, on either store: each is paid for, and a test counts them in the plan.
+pub const ALARMS: u32 = 22;

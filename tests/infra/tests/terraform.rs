@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use infra_tests::{Terraform, checkov, package, planned, routes};
+use infra_tests::{ALARMS, Terraform, checkov, package, planned, routes};
 
 /// The database for plans of the root module, where everything is known beforehand.
 const POSTGRES: &str = r#"{"host":"proxy.example","database":"remuda","user":"remuda","resource_id":"prx-0123","vpc_id":"vpc-1","subnet_ids":["subnet-1","subnet-2"],"security_group_id":"sg-1","instance_id":"remuda","endpoints":["xray"]}"#;
@@ -48,6 +48,8 @@ fn the_examples_settle() {
         let plan = terraform.plan(&folder, &[("package", &package(&folder, store))]);
         let plan = plan.unwrap_or_else(|error| panic!("{folder}: {error:#}"));
         assert_eq!(planned(&plan, "aws_lambda_function").len(), 6, "{folder}");
+        let alarms = planned(&plan, "aws_cloudwatch_metric_alarm").len();
+        assert_eq!(alarms, ALARMS as usize, "{folder}");
     }
 }
 
@@ -69,11 +71,13 @@ fn switched_options_settle() {
             &[("domain", domain), ("cors", r#"{"origins":["https://a.example"]}"#)],
         ),
         (
-            "no alarms, no protection, nothing reserved",
+            "paused, no alarms, no traces, no protection, nothing reserved",
             &on_sqs,
             &[
                 ("alarms", r#"{"enabled":false}"#),
                 ("deletion_protection", "false"),
+                ("tracing", "false"),
+                ("paused", "true"),
                 ("sizes", r#"{"sweep_concurrency":null}"#),
             ],
         ),
