@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use api_tests::{MovableClock, World};
 use app::clock::SystemEntropy;
-use app::keys::NewKey;
-use app::{App, http};
+use app::{App, OpenStore, http};
 use aws_sdk_dynamodb::Client;
-use domain::TenantName;
 use queue::hints::NoHints;
-use queue::{Engine, Scope, Settings};
+use queue::{Engine, Settings};
 use queue_aws::{AwsOptions, AwsStore, client_configs};
 use serde_json::json;
 
@@ -39,22 +37,22 @@ impl Deployment {
         let (made, _) = queue_aws::connect(options.clone()).await;
         made.migrate().await.expect("the table can be made");
         let clock = MovableClock::default();
-        let mut apps = BTreeMap::new();
+        let (mut apps, mut migrated) = (BTreeMap::new(), None);
         for (function, guard) in guards {
             let store = guarded(&options, guard).await;
-            if *function == "migrate" {
-                let done = store.migrate().await.expect("it looks at the table");
-                assert_eq!(done, [] as [String; 0], "the table is as it should be");
-            }
             let (clock, entropy) = (Arc::new(clock.clone()), Arc::new(SystemEntropy));
             let settings = Settings {
                 heartbeat: Settings::HEARTBEAT_MAX,
                 ..Settings::default()
             };
+            if *function == "migrate" {
+                migrated = Some(OpenStore::Sqs(Arc::new(store.clone()), Arc::new(NoHints)));
+            }
             let engine = Engine::new(Arc::new(store), Arc::new(NoHints), clock, entropy.clone(), settings);
             apps.insert(*function, App::new(engine, entropy));
         }
-        let world = world(&apps, clock).await;
+        let admin = first_key(&migrated.expect("migrate is a function"), &apps["migrate"]).await;
+        let world = world(&apps, clock, admin);
         Self { world, apps }
     }
 
@@ -84,21 +82,22 @@ async fn guarded(options: &AwsOptions, guard: &Guard) -> AwsStore {
     AwsStore::with_client(client, options.clone())
 }
 
-/// The server of all functions, and an admin's key that `migrate` makes.
-async fn world(apps: &BTreeMap<&'static str, App>, clock: MovableClock) -> World {
-    let [submit, robots, control, migrate] =
-        ["submit", "robot-callback", "control", "migrate"].map(|function| apps[function].clone());
+/// An admin's key, as an operator makes it who has only just deployed.
+async fn first_key(store: &OpenStore, app: &App) -> String {
+    for action in ["migrate", "state"] {
+        let said = migrate::handle(store, app, json!({ "action": action })).await;
+        said.unwrap_or_else(|error| panic!("{action}: {error}"));
+    }
+    let event = json!({ "action": "create_key", "tenant": "default", "name": "first admin", "scopes": ["admin"] });
+    let made = migrate::handle(store, app, event).await.expect("the key is made");
+    made["key"].as_str().expect("the key is shown").to_owned()
+}
+
+/// The server of all functions.
+fn world(apps: &BTreeMap<&'static str, App>, clock: MovableClock, admin: String) -> World {
+    let [submit, robots, control] = ["submit", "robot-callback", "control"].map(|function| apps[function].clone());
     let router = submit::routes(submit).merge(robot_callback::routes(robots));
     let router = http::finish(router.merge(control::routes(control.clone())), &control);
-    let (key, text) = migrate.mint(NewKey {
-        tenant: TenantName::default_tenant(),
-        name: "first admin".to_owned(),
-        scopes: [Scope::Admin].into(),
-        robot: None,
-        expires_at: None,
-    });
-    migrate.engine.create_key(key).await.expect("the key is stored");
-    let admin = text.reveal().to_owned();
     World {
         router,
         app: control,
