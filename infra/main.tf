@@ -158,6 +158,7 @@ module "alarms" {
   functions = { for name, function in module.function : name => function.name }
   api_id    = module.http_api.id
   table     = one(module.table[*].name)
+  indexes   = flatten(module.table[*].indexes)
   database  = try(var.postgres.instance_id, null)
 
   dead_letter_queues = merge(

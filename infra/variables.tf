@@ -1,5 +1,5 @@
 variable "name" {
-  description = "What this deployment is called: everything in it bears the name, so several fit into one account."
+  description = "What this deployment is called: everything in it bears the name, so several fit into one account. Roles know no region: use each name once in all of them."
   type        = string
   default     = "remuda"
 

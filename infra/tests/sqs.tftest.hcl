@@ -111,6 +111,7 @@ run "what_must_be_heard_has_an_alarm" {
     api_id             = "api"
     dead_letter_queues = { hints = "here-hints-dead", dispatch = "here-dispatch-dead" }
     table              = "here"
+    indexes            = ["ready"]
     topic_arn          = "arn:aws:sns:eu-central-1:123456789012:wake-me"
     thresholds = {
       oldest_ready_seconds    = 300
@@ -127,6 +128,7 @@ run "what_must_be_heard_has_an_alarm" {
     condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset([
       "oldest-ready", "dead-letters", "leases-lost", "sweep-not-run", "submit-errors", "submit-throttles", "control-errors",
       "control-throttles", "hints-dead", "dispatch-dead", "api-server-errors", "table-read-throttles", "table-write-throttles",
+      "index-ready-write-throttles",
     ])
     error_message = join(", ", keys(aws_cloudwatch_metric_alarm.this))
   }
@@ -149,6 +151,11 @@ run "what_must_be_heard_has_an_alarm" {
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["oldest-ready"].dimensions == tomap({ Deployment = "here" }) && aws_cloudwatch_metric_alarm.this["oldest-ready"].namespace == "Remuda"
     error_message = "Metrics are the deployment's own."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["index-ready-write-throttles"].dimensions == tomap({ TableName = "here", GlobalSecondaryIndexName = "ready" })
+    error_message = jsonencode(aws_cloudwatch_metric_alarm.this["index-ready-write-throttles"].dimensions)
   }
 
   assert {

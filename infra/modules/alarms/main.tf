@@ -110,12 +110,26 @@ locals {
     }
   }
 
+  # An index that is short of room holds up the writes of the table, and tells so under its own name.
+  throttles = merge(
+    {
+      table-read  = { metric = "ReadThrottleEvents", of = "reads of the table", dimensions = {} }
+      table-write = { metric = "WriteThrottleEvents", of = "writes of the table", dimensions = {} }
+    },
+    {
+      for index in var.indexes : "index-${index}-write" => {
+        metric     = "WriteThrottleEvents"
+        of         = "writes of the index ${index}"
+        dimensions = { GlobalSecondaryIndexName = index }
+      }
+    },
+  )
   table_alarms = {
-    for what in ["Read", "Write"] : "table-${lower(what)}-throttles" => {
-      description = "DynamoDB turned ${lower(what)}s of the table away: one of its partitions, or the account's limit."
+    for what, it in local.throttles : "${what}-throttles" => {
+      description = "DynamoDB turned ${it.of} away: one partition, or the account's limit, is at its end."
       namespace   = "AWS/DynamoDB"
-      dimensions  = { TableName = coalesce(var.table, "none") }
-      metric      = "${what}ThrottleEvents"
+      dimensions  = merge({ TableName = coalesce(var.table, "none") }, it.dimensions)
+      metric      = it.metric
       statistic   = "Sum"
       period      = local.five_minutes
       readings    = 1

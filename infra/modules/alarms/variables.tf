@@ -29,6 +29,12 @@ variable "table" {
   default     = null
 }
 
+variable "indexes" {
+  description = "The names of the table's indexes."
+  type        = set(string)
+  default     = []
+}
+
 variable "database" {
   description = "The identifier of the RDS instance; null where there is none to watch."
   type        = string

@@ -7,3 +7,8 @@ output "arn" {
   description = "The table's ARN."
   value       = aws_dynamodb_table.this.arn
 }
+
+output "indexes" {
+  description = "The names of its indexes."
+  value       = keys(local.indexes)
+}

@@ -124,6 +124,7 @@ impl Month {
             let kept = size.jobs_a_day * KEPT_DAYS * KEPT_JOB_GB;
             (work + polls) / MILLION + kept * (prices.dynamodb_gb_month + prices.dynamodb_backup_gb_month)
         };
+        let alarms = f64::from(ALARMS[usize::from(with_postgres)].1);
         let rows = vec![
             ("the store", store),
             ("HTTP API", api_calls * prices.http_api_per_million / MILLION),
@@ -136,7 +137,7 @@ impl Month {
             ("traces", traces * prices.traces_per_million / MILLION),
             (
                 "alarms and metrics",
-                f64::from(ALARMS) * prices.alarm_month + size.metrics * prices.metric_month,
+                alarms * prices.alarm_month + size.metrics * prices.metric_month,
             ),
         ];
         Self { rows }
