@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -52,11 +52,14 @@ impl Terraform {
     }
 
     fn found() -> anyhow::Result<Self> {
-        let version = output(Command::new("terraform").arg("version"));
-        version.context("terraform is not on the path")?;
-        let named = std::env::var_os(OFFLINE).map_or_else(|| root().join(BESIDE), PathBuf::from);
-        if named.is_file() {
+        terraform_is_here()?;
+        if let Some(named) = std::env::var_os(OFFLINE).map(PathBuf::from) {
+            assert!(named.is_file(), "{OFFLINE} names no file: {}", named.display());
             return Ok(Self::Offline(named));
+        }
+        let beside = root().join(BESIDE);
+        if beside.is_file() {
+            return Ok(Self::Offline(beside));
         }
         Self::with_provider()
     }
@@ -67,15 +70,24 @@ impl Terraform {
         for folder in ["", "examples/sqs", "examples/postgres"] {
             let mut init = Command::new("terraform");
             init.args(["init", "-backend=false", "-input=false", "-no-color"]);
-            output(init.current_dir(copy.path().join(folder))).context("the provider cannot be had")?;
+            if let Err(error) = output(init.current_dir(copy.path().join(folder))) {
+                let said = format!("{error:#}");
+                // Anything else that is wrong is wrong with the configuration.
+                assert!(is_unreachable(&said), "{said}");
+                bail!("the provider cannot be fetched");
+            }
         }
         Ok(Self::Provider(copy))
     }
 
-    /// `terraform fmt -check`, which needs no provider.
-    pub fn fmt() -> Check {
+    /// `terraform fmt -check`, which needs no provider; nothing after it was said that there is no Terraform.
+    pub fn fmt() -> Option<Check> {
+        if let Err(missing) = terraform_is_here() {
+            not_run("terraform fmt", &format!("{missing:#}"));
+            return None;
+        }
         let mut fmt = Command::new("terraform");
-        output(fmt.args(["fmt", "-check", "-diff", "-recursive"]).arg(infra()))
+        Some(output(fmt.args(["fmt", "-check", "-diff", "-recursive"]).arg(infra())))
     }
 
     /// `terraform validate` of a folder below `infra`.
@@ -121,6 +133,22 @@ impl Terraform {
             }
         }
     }
+}
+
+fn terraform_is_here() -> anyhow::Result<()> {
+    let version = output(Command::new("terraform").arg("version"));
+    version.map(drop).context("terraform is not on the path")
+}
+
+/// Whether `terraform init` failed because there is no way to the registry of providers.
+fn is_unreachable(said: &str) -> bool {
+    [
+        "could not connect to",
+        "Failed to query available provider packages",
+        "Failed to install provider",
+    ]
+    .iter()
+    .any(|complaint| said.contains(complaint))
 }
 
 /// What a program prints, if it succeeds; else all that it printed as the error.

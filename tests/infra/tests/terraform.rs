@@ -12,8 +12,8 @@ type Variables<'a> = &'a [(&'a str, &'a str)];
 
 #[test]
 fn it_is_formatted() {
-    if Terraform::for_check("terraform fmt").is_some() {
-        Terraform::fmt().expect("it is formatted");
+    if let Some(checked) = Terraform::fmt() {
+        checked.expect("it is formatted");
     }
 }
 
