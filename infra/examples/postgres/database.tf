@@ -32,7 +32,7 @@ resource "aws_db_parameter_group" "this" {
 }
 
 resource "aws_db_instance" "this" {
-  #checkov:skip=CKV_AWS_118:The alarms watch processor, storage and connections each minute; finer readings are paid for by the instance
+  #checkov:skip=CKV_AWS_118:RDS tells processor, storage and connections each minute anyway, which is what the alarms read; finer readings are paid for
   #checkov:skip=CKV_AWS_133:Backups are on: database.backup_days is 14 by default and at least 1 by its validation
   #checkov:skip=CKV_AWS_157:A second instance standing by is a setting (database.multi_az), because it doubles the price
   #checkov:skip=CKV_AWS_354:Performance Insights are encrypted with a key of AWS, as everything here is
