@@ -29,6 +29,13 @@ impl Version {
         command
     }
 
+    /// Builds both versions where they are not there yet: no lease waits for that.
+    pub fn build_both() {
+        for version in [Version::Old, Version::New] {
+            version.program();
+        }
+    }
+
     /// Brings the schema of the store up to what this version has.
     pub fn migrate(self, store: &str) {
         let output = self

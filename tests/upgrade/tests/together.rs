@@ -30,6 +30,7 @@ on! { sqlite postgres sqs }
 /// As an upgrade, or the way back, goes: one version has made the store and works on it; the schema is brought up to the newer one's;
 /// the other version comes, and both serve clients and robots, who never know which of them answers.
 async fn the_second_joins_the_first(place: &Place, [first, second]: [Version; 2]) {
+    Version::build_both();
     first.migrate(&place.store);
     let one = Server::start(first, place);
     let alone = Sides::new(&one.admin, &one.admin);
