@@ -17,6 +17,7 @@ pub mod audit;
 pub mod faults;
 pub mod kit;
 pub mod operation_cases;
+pub mod points;
 pub mod samples;
 pub mod store_cases;
 
