@@ -16,8 +16,15 @@ use crate::lifecycle::progress;
 /// How the functions are built for Lambda; see the root manifest.
 const PROFILE: &str = "lambda";
 
-/// The functions, in the order of a job's life.
-pub(crate) const FUNCTIONS: [&str; 5] = ["submit", "dispatch", "robot-callback", "timeout-sweep", "control"];
+/// The functions, in the order of a job's life, and the one for an operator's own hands.
+pub(crate) const FUNCTIONS: [&str; 6] = [
+    "submit",
+    "dispatch",
+    "robot-callback",
+    "timeout-sweep",
+    "control",
+    "migrate",
+];
 
 /// The least that a function can be, and the package that it is in.
 pub(crate) const HELLO: &str = "hello-lambda";

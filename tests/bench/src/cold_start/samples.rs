@@ -6,12 +6,13 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 /// Which sample each function gets, and the HTTP status of a right answer.
-const SAMPLES: [(&str, &str, Option<u64>); 5] = [
+const SAMPLES: [(&str, &str, Option<u64>); 6] = [
     ("submit", "good", Some(201)),
     ("dispatch", "schedule", None),
     ("robot-callback", "register", Some(201)),
     ("timeout-sweep", "schedule", None),
     ("control", "list", Some(200)),
+    ("migrate", "state", None),
 ];
 
 /// The idempotency key of the sample, which would make each submit after the first a replay.
