@@ -7,7 +7,7 @@ use crash_tests::{matrix, place::Ground};
 /// The program that is killed.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_crash-matrix");
 
-/// Runs the whole matrix on `DynamoDB`, which takes a quarter of an hour, when it is set.
+/// Runs the whole matrix on `DynamoDB`, which takes about twenty minutes, when it is set.
 const WHOLE: &str = "REMUDA_CRASH_WHOLE";
 
 /// What is tried there otherwise.

@@ -67,6 +67,7 @@ async fn every_place_at_which_something_is_written_is_reached() {
         points.expect("the call is answered");
     }
     let reached = reached.lock().expect("nobody panicked");
+    assert!(!reached.is_empty(), "the queue is built with the lines of its source");
     let writes = source().writes;
     assert!(writes.len() > 30, "the places are found at all: {writes:#?}");
     let is_reached = |write: &source::Place| {
