@@ -87,7 +87,7 @@ fn of_history(job: &Job, history: &[Transition]) -> Vec<String> {
         let claims = u32::from(step.to == StateName::Leased);
         if step.seq != seq || step.from != state || step.attempt != attempt + claims {
             faults.push(format!(
-                "{}: step {seq} of its history does not follow: {step:?}",
+                "I16: {}: step {seq} of its history does not follow: {step:?}",
                 job.id
             ));
         }
@@ -95,7 +95,7 @@ fn of_history(job: &Job, history: &[Transition]) -> Vec<String> {
     }
     if state != Some(job.state.name()) || attempt != job.attempts.given {
         faults.push(format!(
-            "{}: its history ends with {state:?} and attempt {attempt}: {job:?}",
+            "I16: {}: its history ends with {state:?} and attempt {attempt}: {job:?}",
             job.id
         ));
     }
@@ -109,7 +109,7 @@ pub fn of_budget(job: &Job) -> Option<String> {
         && attempts.started <= attempts.given
         && attempts.lost <= attempts.started
         && attempts.unstarted <= domain::job::UNSTARTED_MAX;
-    (!kept).then(|| format!("{}: it is beyond its budget: {attempts:?}", job.id))
+    (!kept).then(|| format!("I8: {}: it is beyond its budget: {attempts:?}", job.id))
 }
 
 /// I1: what is unfinished is in the index of its lane or in that of its next timer, and in both when it needs both.
@@ -119,7 +119,7 @@ pub fn of_record(job: &Job, record: &Record) -> Vec<String> {
     let timer = job.next_timer();
     if record.due_at.is_some() != timer.is_some() || (record.due_at.is_none() && record.rank.is_none()) != terminal {
         faults.push(format!(
-            "{} is {} and due at {:?}",
+            "I1: {} is {} and due at {:?}",
             job.id,
             job.state.name(),
             record.due_at
@@ -128,11 +128,11 @@ pub fn of_record(job: &Job, record: &Record) -> Vec<String> {
     if let Some((timer, due_at)) = timer.zip(record.due_at)
         && due_at > timer
     {
-        faults.push(format!("{} is due at {due_at}, after its timer at {timer}", job.id));
+        faults.push(format!("I1: {} is due at {due_at}, after its timer at {timer}", job.id));
     }
     if record.rank.is_some() != (job.state.name() == StateName::Ready) {
         faults.push(format!(
-            "{} is {} and stands at {:?} in its lane",
+            "I1: {} is {} and stands at {:?} in its lane",
             job.id,
             job.state.name(),
             record.rank
@@ -140,7 +140,7 @@ pub fn of_record(job: &Job, record: &Record) -> Vec<String> {
     }
     if record.expires_at.is_some() != terminal {
         faults.push(format!(
-            "{} is {} and expires at {:?}",
+            "I1: {} is {} and expires at {:?}",
             job.id,
             job.state.name(),
             record.expires_at
@@ -157,7 +157,7 @@ fn of_leases(jobs: &[JobView], robots: &[Robot]) -> Vec<String> {
         let Some(hold) = job.state.hold() else { continue };
         *held.entry(&hold.robot).or_default() += 1;
         let Some(robot) = robots.iter().find(|robot| robot.id == hold.robot) else {
-            faults.push(format!("{} is leased to {}, who is not there", job.id, hold.robot));
+            faults.push(format!("I10: {} is leased to {}, who is not there", job.id, hold.robot));
             continue;
         };
         if !robot
@@ -165,17 +165,20 @@ fn of_leases(jobs: &[JobView], robots: &[Robot]) -> Vec<String> {
             .iter()
             .any(|slot| slot.job == job.id && slot.attempt == hold.attempt && slot.token == hold.token)
         {
-            faults.push(format!("{} is leased to {}, who has no slot for it", job.id, robot.id));
+            faults.push(format!(
+                "I10: {} is leased to {}, who has no slot for it",
+                job.id, robot.id
+            ));
         }
         if !robot.fits(&job.spec.queue, &job.spec.requires) {
-            faults.push(format!("{} is leased to {}, who does not fit", job.id, robot.id));
+            faults.push(format!("I11: {} is leased to {}, who does not fit", job.id, robot.id));
         }
     }
     for robot in robots {
         let leases = held.get(&robot.id).copied().unwrap_or_default();
         if leases > robot.max_jobs || robot.holds.len() > robot.max_jobs as usize {
             faults.push(format!(
-                "{} holds {leases} jobs and may hold {}: {:?}",
+                "I10: {} holds {leases} jobs and may hold {}: {:?}",
                 robot.id, robot.max_jobs, robot.holds
             ));
         }
@@ -203,12 +206,14 @@ async fn of_counts(engine: &Engine, tenant: &TenantName, jobs: &[JobView]) -> Ve
         counted += counts.iter().map(|(_, count)| count).sum::<u64>();
         let wrong = counts.into_iter().filter(|(state, count)| rows(*state) != *count);
         faults.extend(
-            wrong.map(|(state, count)| format!("{} counts {count} jobs {state}, not {}", queue.name, rows(state))),
+            wrong.map(|(state, count)| format!("I16: {} counts {count} jobs {state}, not {}", queue.name, rows(state))),
         );
     }
     let unfinished = jobs.iter().filter(|view| !view.job.state.name().is_terminal()).count() as u64;
     if counted != unfinished {
-        faults.push(format!("{counted} jobs are counted, and {unfinished} are unfinished"));
+        faults.push(format!(
+            "I16: {counted} jobs are counted, and {unfinished} are unfinished"
+        ));
     }
     faults
 }
