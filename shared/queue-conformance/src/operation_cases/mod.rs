@@ -162,6 +162,7 @@ macro_rules! operation_case_list {
                 a_robot_never_gets_more_than_it_has_room_for
                 a_new_sync_after_a_lost_answer_does_not_exceed_the_room
                 racing_syncs_never_give_more_than_there_is_room
+                a_slot_is_given_back_only_when_its_claim_can_no_longer_go_through
                 racing_robots_never_share_a_job
                 a_robots_state_is_what_it_does
                 the_server_says_when_to_sync_next

@@ -1,15 +1,29 @@
 //! Sync: heartbeat, renewal, progress, cancellation and claim in one call that may be sent again.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
+use async_trait::async_trait;
 use domain::{
     JobId,
     job::{Progress, StateName},
     robot::{RobotState, SyncRejection},
 };
-use queue::{LeaseStatus, Refusal, Settings};
+use queue::{
+    LeaseStatus, QueueChange, Refusal, Settings,
+    store::{Key, Kind, Store},
+};
+use tokio::sync::Notify;
 
-use crate::kit::{Held, Kit, LEASE, TestRobot, secs, submissions};
+use crate::{
+    faults::{FaultyStore, Pace, Rates},
+    kit::{Held, Kit, LEASE, TestRobot, secs, submissions},
+};
 
 pub async fn the_same_sync_again_gives_the_same_jobs_again(kit: &Kit) {
     kit.submit_many(submissions(3)).await;
@@ -228,6 +242,65 @@ pub async fn racing_syncs_never_give_more_than_there_is_room(kit: &Kit) {
         }
         crate::audit::hold(&kit.engine, &kit.tenant).await;
     }
+}
+
+pub async fn a_slot_is_given_back_only_when_its_claim_can_no_longer_go_through(kit: &Kit) {
+    let job = kit.submit_plain().await;
+    let robot = kit.robot(1).await;
+    let halfway = Arc::new(Halfway::of(kit, &robot));
+    let slow = FaultyStore::with(kit.engine.store().clone(), 0, Rates::NONE, halfway.clone());
+    let (slow, id, request) = (Kit::seeded(Arc::new(slow), 7), robot.id.clone(), robot.request(1, &[]));
+    let claiming = tokio::spawn(async move { slow.engine.sync(&slow.tenant, &id, request).await });
+    halfway.reached.notified().await;
+    // The robot asks anew meanwhile, and cannot have this job: its slot is free for another one.
+    kit.set_queue(QueueChange {
+        paused: Some(true),
+        strategy: None,
+        lease_seconds: None,
+    })
+    .await;
+    assert!(robot.ask(1).await.is_empty());
+    halfway.go_on.notify_one();
+    let answer = claiming.await.unwrap().unwrap();
+    assert!(answer.assign.is_empty(), "the claim came too late");
+    assert_eq!(kit.state(job).await, StateName::Ready);
+    crate::audit::hold(&kit.engine, &kit.tenant).await;
+}
+
+/// Stops a claim once, between its two writes: the robot has a slot for the job, and the job is not leased yet.
+struct Halfway {
+    store: Arc<dyn Store>,
+    robot: Key,
+    stopped: AtomicBool,
+    reached: Notify,
+    go_on: Notify,
+}
+
+impl Halfway {
+    fn of(kit: &Kit, robot: &TestRobot) -> Self {
+        Self {
+            store: kit.engine.store().clone(),
+            robot: Key::new(Kind::Robot, &kit.tenant, robot.id.as_str()),
+            stopped: AtomicBool::new(false),
+            reached: Notify::new(),
+            go_on: Notify::new(),
+        }
+    }
+}
+
+#[async_trait]
+impl Pace for Halfway {
+    async fn step(&self) {
+        let found = self.store.load(std::slice::from_ref(&self.robot)).await.unwrap();
+        let robot = found.into_iter().flatten().next();
+        let has_a_slot = robot.is_some_and(|record| !queue::robot_in(&record).unwrap().holds.is_empty());
+        if has_a_slot && !self.stopped.swap(true, Ordering::SeqCst) {
+            self.reached.notify_one();
+            self.go_on.notified().await;
+        }
+    }
+
+    async fn dawdle(&self) {}
 }
 
 pub async fn racing_robots_never_share_a_job(kit: &Kit) {
