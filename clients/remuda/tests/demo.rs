@@ -24,7 +24,7 @@ mod heavy {
     fn demo(temporary: &Path) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_remuda"));
         command
-            .args(["demo", "--json", "--jobs", "60", "--seed", "7"])
+            .args(["demo", "--json", "--seed", "7"])
             .env("TMPDIR", temporary)
             // What stands here is for other commands: a demo that listened to it would run on somebody's server.
             .env("REMUDA_URL", "http://127.0.0.1:1")
@@ -140,9 +140,9 @@ mod heavy {
         wait_until("the folder is removed", || is_empty(temporary.path()));
     }
 
-    /// Runs the demo to its end, and requires its verdict.
-    fn every_promise_holds(mut demo: Command, store: &str) {
-        let output = demo.output().unwrap();
+    /// Runs the demo with so many jobs to its end, and requires its verdict.
+    fn every_promise_holds(mut demo: Command, store: &str, jobs: u64) {
+        let output = demo.args(["--jobs", &jobs.to_string()]).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(
             output.status.success(),
@@ -156,7 +156,7 @@ mod heavy {
             + number(&summary["timed_out"])
             + sum(&summary["cancelled"]);
         let counts = ["accepted", "lost", "duplicated"].map(|name| number(&summary[name]));
-        assert_eq!((counts, ended), ([60, 0, 0], 60));
+        assert_eq!((counts, ended), ([jobs, 0, 0], jobs));
         let robots = summary["robots"].as_array().unwrap();
         let counted = |field: &str| robots.iter().map(|robot| number(&robot[field])).sum::<u64>();
         assert_eq!((robots.len(), counted("kills"), counted("starts")), (6, 2, 7));
@@ -166,7 +166,7 @@ mod heavy {
     #[test]
     fn every_promise_holds_though_two_robots_are_killed() {
         let temporary = TempDir::new().unwrap();
-        every_promise_holds(demo(temporary.path()), "sqlite");
+        every_promise_holds(demo(temporary.path()), "sqlite", 60);
         assert!(is_empty(temporary.path()));
     }
 
@@ -176,7 +176,8 @@ mod heavy {
         let store = sqs();
         let mut demo = demo(temporary.path());
         demo.args(["--store", &store]);
-        every_promise_holds(demo, "sqs");
+        // On a busy machine the emulators are slow, and with few jobs the second robot is not met in the middle of one.
+        every_promise_holds(demo, "sqs", 120);
         assert!(is_empty(temporary.path()));
         assert!(hints(&store) > 0, "no hint was sent");
     }
