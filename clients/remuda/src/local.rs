@@ -9,7 +9,7 @@ use crate::failure::{Exit, Failure};
 /// Where the store is.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct StoreOption {
-    /// Where everything is kept: `sqlite:PATH`, `sqlite::memory:` or `postgres://…`
+    /// Where everything is kept: `sqlite:PATH`, `sqlite::memory:`, `postgres://…` or `sqs://…`
     #[arg(
         long,
         env = settings::STORE,

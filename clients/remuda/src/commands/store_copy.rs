@@ -8,7 +8,8 @@ use app::settings::StoreUrl;
 use app::{OpenStore, Settings};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use queue::copy::{Copied, Copy, CopyError, Progress, Tally};
+use queue::StoreError;
+use queue::copy::{Copied, Copy, CopyError, Progress, Side, Tally};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -77,8 +78,8 @@ impl Route {
     }
 
     async fn copy(&self, bar: &ProgressBar) -> Result<Copied, Failure> {
-        let from = OpenStore::open(&self.from).await.map_err(of_store)?;
-        let to = OpenStore::open(&self.to).await.map_err(of_store)?;
+        let from = OpenStore::open(&self.from).await.map_err(|error| of_side(Side::Source, error))?;
+        let to = OpenStore::open(&self.to).await.map_err(|error| of_side(Side::Target, error))?;
         let copied = self.copy_open(&from, &to, bar).await;
         from.close().await;
         to.close().await;
@@ -87,7 +88,7 @@ impl Route {
 
     async fn copy_open(&self, from: &OpenStore, to: &OpenStore, bar: &ProgressBar) -> Result<Copied, Failure> {
         // A source that is not there is told before a target is made for it.
-        from.shared().scan(None, 1).await.map_err(of_store)?;
+        from.shared().scan(None, 1).await.map_err(|error| of_side(Side::Source, error))?;
         make_schema(to).await?;
         let copy = Copy::new(from.shared(), to.shared(), self.from.store.to_string()).with_wait(wait(bar));
         listen(&copy, bar).await.map_err(of_copy)?;
@@ -125,9 +126,10 @@ fn one_path(path: &Path) -> PathBuf {
 
 /// Makes the schema where there is none. One of another version is for its owner to change.
 async fn make_schema(to: &OpenStore) -> Result<(), Failure> {
-    let steps = to.migrations().await.map_err(of_store)?;
+    let of_target = |error| of_side(Side::Target, error);
+    let steps = to.migrations().await.map_err(of_target)?;
     if steps.iter().all(|step| step.applied_at.is_none()) {
-        to.migrate().await.map_err(of_store)?;
+        to.migrate().await.map_err(of_target)?;
     } else if steps.iter().any(|step| step.applied_at.is_none() || !step.intact) {
         return Err(Failure::unsuccessful(
             "the target has the schema of another version: look with 'remuda store status', then run 'remuda store migrate'",
@@ -230,6 +232,17 @@ fn total(copied: &Copied) -> Tally {
     total
 }
 
+/// What one of the stores says when it does not do its part, and which of them it is.
+fn of_side(side: Side, error: StoreError) -> Failure {
+    match of_store(error) {
+        Failure::Unsuccessful { message, exit } => Failure::Unsuccessful {
+            message: format!("the {side}: {message}"),
+            exit,
+        },
+        other => other,
+    }
+}
+
 /// What a copy says when it does not come to its end, with what to do.
 fn of_copy(error: CopyError) -> Failure {
     let advice = match &error {
@@ -243,9 +256,9 @@ fn of_copy(error: CopyError) -> Failure {
         }
     };
     match error {
-        CopyError::Store { side, source } => match of_store(source) {
+        CopyError::Store { side, source } => match of_side(side, source) {
             Failure::Unsuccessful { message, exit } => Failure::Unsuccessful {
-                message: format!("the {side}: {message}\n  {advice}"),
+                message: format!("{message}\n  {advice}"),
                 exit,
             },
             other => other,

@@ -108,22 +108,25 @@ fn a_store_that_is_not_there_is_told_and_no_target_is_made_for_it() {
     let folder = tempfile::tempdir().unwrap();
     let (from, to) = (filled(&folder, "from.db"), sqlite(&folder, "to.db"));
     let nowhere = "http://127.0.0.1:1";
-    for (from, to, told) in [
-        (sqlite(&folder, "missing.db"), to.clone(), "remuda store migrate"),
-        (sqs(), to.clone(), "there is no such table"),
+    for (from, to, side, told) in [
+        (sqlite(&folder, "missing.db"), to.clone(), "the source: ", "remuda store migrate"),
+        (sqs(), to.clone(), "the source: ", "there is no such table"),
         (
             format!("sqs://table?dynamodb={nowhere}"),
             to.clone(),
+            "the source: ",
             "Connection refused",
         ),
         (
             from.clone(),
             format!("sqs://table?dynamodb={nowhere}"),
+            "the target: ",
             "Connection refused",
         ),
         (
             "postgres://127.0.0.1:1/x".to_owned(),
             to.clone(),
+            "the source: ",
             "the store is out of reach",
         ),
     ] {
@@ -131,7 +134,8 @@ fn a_store_that_is_not_there_is_told_and_no_target_is_made_for_it() {
         assert_eq!((refused.exit, refused.stdout.as_str()), (Some(3), ""), "{refused:?}");
         let error = refused.error();
         assert_eq!(error["exit_code"], 3, "{error}");
-        assert!(error["message"].as_str().unwrap().contains(told), "{error}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.starts_with(side) && message.contains(told), "{error}");
     }
     let files = fs::read_dir(folder.path())
         .unwrap()
