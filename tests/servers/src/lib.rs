@@ -1,7 +1,7 @@
 //! Starts real servers for tests, benches and demos: each on a free port, with its data in a temporary folder, and gone when its owner
 //! is, even when that is killed.
 //!
-//! Postgres is Postgres; for AWS stand Amazon's own `DynamoDB` Local and a local SQS. It never starts anything less in the place of
+//! Postgres is Postgres, with `PgBouncer` before it where that is asked for; for AWS stand Amazon's own `DynamoDB` Local and a local SQS. It never starts anything less in the place of
 //! these: what is missing is an error that says how to get it. Functions are run by `cargo lambda watch`.
 
 mod account;
@@ -12,6 +12,7 @@ mod folder;
 mod keeper;
 mod lambda;
 mod npm;
+mod pgbouncer;
 mod pip;
 mod port;
 mod postgres;
@@ -23,6 +24,7 @@ mod sqs;
 pub use dynamodb::{DynamoDb, DynamoDbBuilder, TEST_DYNAMODB, shared_dynamodb};
 pub use emulator::Emulator;
 pub use lambda::{CARGO_LAMBDA, LambdaWatch, LambdaWatchBuilder, cargo, cargo_lambda, workspace_root, zig};
+pub use pgbouncer::{PGBOUNCER, PgBouncer, PgBouncerBuilder, shared_pgbouncer};
 pub use postgres::{Builder, Cluster, Postgres, TEST_POSTGRES, shared};
 pub use service::Service;
 pub use sqs::{Sqs, TEST_SQS, shared_sqs};

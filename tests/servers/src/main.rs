@@ -1,16 +1,22 @@
 //! Runs one of the servers by hand: `cargo run -p servers -- postgres` prints its URL and its folder, and keeps it until interrupted;
-//! `dynamodb` and `sqs` do the same with their endpoints, and `lambda` with `cargo lambda watch` for the workspace it is run in.
+//! `pgbouncer` does the same before a Postgres of its own, `dynamodb` and `sqs` with their endpoints, and `lambda` with `cargo lambda
+//! watch` for the workspace it is run in.
 
 use std::env;
 use std::path::Path;
 
 use anyhow::bail;
-use servers::{DynamoDb, LambdaWatch, Postgres, Sqs, workspace_root};
+use servers::{DynamoDb, LambdaWatch, PgBouncer, Postgres, Sqs, workspace_root};
 
 fn main() -> anyhow::Result<()> {
     match env::args().nth(1).as_deref() {
         Some("postgres") => {
             let server = Postgres::start()?;
+            keep(&server.url("postgres"), server.folder())
+        }
+        Some("pgbouncer") => {
+            let postgres = Postgres::start()?;
+            let server = PgBouncer::before(&postgres).start()?;
             keep(&server.url("postgres"), server.folder())
         }
         Some("dynamodb") => {
@@ -25,7 +31,7 @@ fn main() -> anyhow::Result<()> {
             let server = LambdaWatch::builder(&workspace_root(None)?).start()?;
             keep(&server.url(), server.folder())
         }
-        _ => bail!("usage: servers postgres|dynamodb|sqs|lambda"),
+        _ => bail!("usage: servers postgres|pgbouncer|dynamodb|sqs|lambda"),
     }
 }
 

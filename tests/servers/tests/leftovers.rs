@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
-use servers::{DynamoDb, Postgres, Sqs};
+use servers::{DynamoDb, PgBouncer, Postgres, Sqs};
 use url::Url;
 
 /// How long the keeper of a killed owner may take to clean up.
@@ -24,6 +24,8 @@ const READY: u8 = b'Z';
 #[test]
 fn a_dropped_server_leaves_no_process_and_no_folder() {
     let postgres = Postgres::builder().quick().start().expect("starts");
+    let pooler = PgBouncer::before(&postgres).start().expect("starts");
+    assert_goes(pooler, |it| it.folder());
     assert_goes(postgres, |it| it.folder());
     assert_goes(DynamoDb::start().expect("starts"), |it| it.folder());
     assert_goes(Sqs::start().expect("starts"), |it| it.folder());
@@ -67,7 +69,7 @@ fn a_panic_leaves_nothing() {
 
 #[test]
 fn an_owner_that_is_killed_leaves_nothing() {
-    for kind in ["postgres", "dynamodb", "sqs", "lambda"] {
+    for kind in ["postgres", "pgbouncer", "dynamodb", "sqs", "lambda"] {
         let mut owner = Owner::start(kind);
         assert!(
             !processes_of(&owner.folder).is_empty(),

@@ -30,6 +30,11 @@ impl Cluster {
         Ok(Cluster { address, binaries })
     }
 
+    /// Its host, its port and its user, with no database.
+    pub(crate) fn address(&self) -> &Url {
+        &self.address
+    }
+
     /// The URL of a database of this name, whether or not it is there.
     pub fn url(&self, database: &str) -> String {
         let mut url = self.address.clone();
@@ -54,7 +59,12 @@ impl Cluster {
 
     /// Runs SQL on a database and answers with its rows, a line each, columns parted by `|`.
     pub fn sql(&self, database: &str, statement: &str) -> anyhow::Result<String> {
-        self.binaries.psql(&self.url(database), statement)
+        self.sql_at(&self.url(database), statement)
+    }
+
+    /// As [`Self::sql`], by another way to this Postgres, such as a pooler before it.
+    pub fn sql_at(&self, url: &str, statement: &str) -> anyhow::Result<String> {
+        self.binaries.psql(url, statement)
     }
 }
 
