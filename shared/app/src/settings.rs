@@ -9,7 +9,8 @@ use crate::emf::Deployment;
 /// On Amazon RDS without a password: `postgres://USER@HOST:PORT/DATABASE?sslmode=verify-full&auth=iam`, which shows a token
 /// signed with the credentials in the environment; `region` names another region than `AWS_REGION`. `session=role`, which
 /// `auth=iam` implies, leaves the limits of sessions to the role, for poolers that refuse start-up options: `remuda store
-/// migrate` sets them.
+/// migrate` sets them. `pooler=transaction` says that the address is that of a pooler in transaction mode, like `PgBouncer`,
+/// which need not keep apart what its clients prepare; migrations need the database's own address.
 pub const STORE: &str = "REMUDA_STORE";
 /// How many days a finished job is kept, at least 7.
 pub const RETENTION_DAYS: &str = "REMUDA_RETENTION_DAYS";

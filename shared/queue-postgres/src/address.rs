@@ -12,7 +12,7 @@ use url::Url;
 use crate::iam::Iam;
 
 /// The parameters that are this crate's; all others are those of any Postgres client.
-const OURS: [&str; 3] = ["auth", "region", "session"];
+const OURS: [&str; 4] = ["auth", "pooler", "region", "session"];
 
 /// Why a text is not the address of a store on Postgres. No part of the text is in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +27,8 @@ pub(crate) struct Address {
     pub(crate) iam: Option<Iam>,
     /// Whether the role bears the session's settings, so that none is sent at the start of a connection.
     pub(crate) session_by_role: bool,
+    /// Whether it leads to a pooler that may give each transaction another session.
+    pub(crate) pooled_by_transaction: bool,
 }
 
 /// Tells what is wrong with the address `url` of a store; with `auth=iam`, also what is missing among the variables.
@@ -44,11 +46,13 @@ impl Address {
         };
         let session_by_role = is("session", "role", parameter("session"))?;
         let by_iam = is("auth", "iam", parameter("auth"))?;
+        let pooled_by_transaction = is("pooler", "transaction", parameter("pooler"))?;
         let options = options(&url)?;
         let iam = by_iam.then(|| iam(&url, &options, parameter("region"), variable));
         Ok(Self {
             // Where IAM is asked there is a proxy, or may be one tomorrow, that takes no settings at the start.
             session_by_role: session_by_role || by_iam,
+            pooled_by_transaction,
             iam: iam.transpose()?,
             options,
         })
@@ -178,11 +182,23 @@ mod tests {
     }
 
     #[test]
+    fn a_pooler_is_there_when_the_address_says_so() {
+        for (url, is_there) in [
+            ("postgres://h/x", false),
+            ("postgres://h/x?pooler=transaction", true),
+            (&format!("{GOOD}&pooler=transaction"), true),
+        ] {
+            assert_eq!(read(url).expect("reads").pooled_by_transaction, is_there, "{url}");
+        }
+    }
+
+    #[test]
     fn what_must_not_be_is_told_and_no_secret_with_it() {
         for (url, word) in [
             ("postgres://me:hunter2@[/x", "URL"),
             ("postgres://h/x?auth=hunter2", "auth"),
             ("postgres://h/x?session=hunter2", "session"),
+            ("postgres://h/x?pooler=hunter2", "pooler"),
             (&GOOD.replace("remuda@", "remuda:hunter2@"), "password"),
             (&format!("{GOOD}&password=hunter2"), "password"),
             (&GOOD.replace("remuda@", ""), "user"),

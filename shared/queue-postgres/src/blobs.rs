@@ -6,10 +6,11 @@ use queue::{
     range::prefix_end,
     store::{Blob, BlobKey, BlobPut, Key},
 };
-use sqlx::{Error, PgExecutor, PgPool, Row};
+use sqlx::{Error, Row};
 
 use crate::{
     columns::{self, Keys, kind_code, limit},
+    connect::Connections,
     errors::TRIES_MAX,
 };
 
@@ -66,19 +67,18 @@ macro_rules! bind_blobs {
 }
 pub(crate) use bind_blobs;
 
-pub(crate) async fn blobs(pool: &PgPool, keys: &[BlobKey]) -> Result<Vec<Option<Vec<u8>>>, Error> {
+pub(crate) async fn blobs(connections: &Connections, keys: &[BlobKey]) -> Result<Vec<Option<Vec<u8>>>, Error> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
     let owners = Keys::of(keys.iter().map(|key| &key.owner));
     let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
-    let rows = sqlx::query(BLOBS)
+    let statement = sqlx::query(BLOBS)
         .bind(owners.kinds)
         .bind(owners.tenants)
         .bind(owners.ids)
-        .bind(names)
-        .fetch_all(pool)
-        .await?;
+        .bind(names);
+    let rows = connections.fetch_all(statement).await?;
     let mut found: HashMap<BlobKey, Vec<u8>> = HashMap::with_capacity(rows.len());
     for row in &rows {
         found.insert(
@@ -93,46 +93,43 @@ pub(crate) async fn blobs(pool: &PgPool, keys: &[BlobKey]) -> Result<Vec<Option<
 }
 
 pub(crate) async fn names(
-    pool: &PgPool,
+    connections: &Connections,
     owner: &Key,
     prefix: &str,
     after: Option<&str>,
     most: usize,
 ) -> Result<Vec<String>, Error> {
-    let rows = sqlx::query(NAMES)
+    let statement = sqlx::query(NAMES)
         .bind(kind_code(owner.kind))
         .bind(owner.partition.as_str())
         .bind(owner.id.as_str())
         .bind(prefix)
         .bind(prefix_end(prefix))
         .bind(after.unwrap_or(""))
-        .bind(limit(most))
-        .fetch_all(pool)
-        .await?;
+        .bind(limit(most));
+    let rows = connections.fetch_all(statement).await?;
     rows.iter().map(|row| row.try_get("name")).collect()
 }
 
-pub(crate) async fn put<'e>(executor: impl PgExecutor<'e>, blobs: Vec<Blob>) -> Result<(), Error> {
+pub(crate) async fn put(connections: &Connections, blobs: Vec<Blob>) -> Result<(), Error> {
     let blobs = Blobs::of(blobs);
-    bind_blobs!(sqlx::query(PUT), blobs).execute(executor).await?;
+    connections.execute(bind_blobs!(sqlx::query(PUT), blobs)).await?;
     Ok(())
 }
 
-pub(crate) async fn put_new(pool: &PgPool, blob: Blob) -> Result<BlobPut, Error> {
+pub(crate) async fn put_new(connections: &Connections, blob: Blob) -> Result<BlobPut, Error> {
     let owner = &blob.key.owner;
     for _ in 0..TRIES_MAX {
-        let written = sqlx::query(PUT_NEW)
+        let statement = sqlx::query(PUT_NEW)
             .bind(kind_code(owner.kind))
             .bind(owner.partition.as_str())
             .bind(owner.id.as_str())
             .bind(blob.key.name.as_str())
-            .bind(blob.body.as_slice())
-            .execute(pool)
-            .await?;
-        if written.rows_affected() == 1 {
+            .bind(blob.body.as_slice());
+        if connections.execute(statement).await? == 1 {
             return Ok(BlobPut::Stored);
         }
-        let there = blobs(pool, std::slice::from_ref(&blob.key)).await?;
+        let there = blobs(connections, std::slice::from_ref(&blob.key)).await?;
         if let Some(body) = there.into_iter().flatten().next() {
             return Ok(BlobPut::Exists(body));
         }

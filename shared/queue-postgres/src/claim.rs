@@ -6,11 +6,13 @@
 use std::collections::HashSet;
 
 use queue::store::{Committed, Decide, Grant, Granted, Key, Lane, Record};
-use sqlx::{Error, PgConnection, PgPool};
+use sqlx::Error;
 
 use crate::{
     columns::{self, Records, bind_records, limit},
+    connect::Connections,
     reads::distinct,
+    statements::Transaction,
 };
 
 /// The best of all lanes that nobody else is being offered.
@@ -69,31 +71,29 @@ const WRITE: &str = "
     select kind, tenant, id from changed union all select kind, tenant, id from made";
 
 pub(crate) async fn claim(
-    pool: &PgPool,
+    connections: &Connections,
     lanes: &[Lane],
     most: usize,
     decide: Decide<'_>,
 ) -> Result<Vec<Granted>, Error> {
-    let mut transaction = pool.begin().await?;
-    let rows = sqlx::query(OFFER)
+    let statement = sqlx::query(OFFER)
         .bind(distinct(lanes.iter().map(Lane::as_str)))
-        .bind(limit(most))
-        .fetch_all(&mut *transaction)
-        .await?;
-    let grants = decide(columns::records(&rows)?);
+        .bind(limit(most));
+    let mut transaction = connections.begin().await?;
+    let grants = decide(columns::records(&transaction.fetch_all(statement).await?)?);
     let granted = write_grants(&mut transaction, &grants).await?;
     transaction.commit().await?;
     Ok(granted)
 }
 
 /// Writes the holders, and then the jobs of those that were written.
-async fn write_grants(connection: &mut PgConnection, grants: &[Grant]) -> Result<Vec<Granted>, Error> {
-    let holders = write(connection, grants.iter().map(|grant| &grant.holder)).await?;
+async fn write_grants(transaction: &mut Transaction, grants: &[Grant]) -> Result<Vec<Granted>, Error> {
+    let holders = write(transaction, grants.iter().map(|grant| &grant.holder)).await?;
     let held = grants
         .iter()
         .zip(&holders)
         .filter(|(_, holder)| **holder == Committed::Done);
-    let jobs = write(connection, held.flat_map(|(grant, _)| &grant.jobs)).await?;
+    let jobs = write(transaction, held.flat_map(|(grant, _)| &grant.jobs)).await?;
     let mut jobs = jobs.into_iter();
     let granted = |(grant, holder): (&Grant, Committed)| Granted {
         holder,
@@ -107,7 +107,7 @@ async fn write_grants(connection: &mut PgConnection, grants: &[Grant]) -> Result
 
 /// Writes each record that is still at its version. One that is given twice conflicts with itself.
 async fn write<'a>(
-    connection: &mut PgConnection,
+    transaction: &mut Transaction,
     given: impl Iterator<Item = &'a Record>,
 ) -> Result<Vec<Committed>, Error> {
     let given: Vec<&Record> = given.collect();
@@ -120,7 +120,9 @@ async fn write<'a>(
     for (record, _) in given.iter().zip(&first).filter(|(_, first)| **first) {
         records.push((*record).clone());
     }
-    let rows = bind_records!(sqlx::query(WRITE), records).fetch_all(connection).await?;
+    let rows = transaction
+        .fetch_all(bind_records!(sqlx::query(WRITE), records))
+        .await?;
     let written: HashSet<Key> = rows.iter().map(columns::key).collect::<Result<_, _>>()?;
     let outcome = |(record, first): (&Record, bool)| {
         if first && written.contains(&record.key) {

@@ -7,11 +7,12 @@ use std::collections::HashSet;
 
 use domain::Timestamp;
 use queue::store::{Blob, Change, Committed, Key, Record, Version, Write};
-use sqlx::{Error, PgPool, Row, postgres::PgRow};
+use sqlx::{Error, Row, postgres::PgRow};
 
 use crate::{
     blobs::{Blobs, bind_blobs},
     columns::{self, Records, bind_records, limit},
+    connect::Connections,
     errors::again_on_deadlock,
     group,
 };
@@ -70,18 +71,18 @@ const PURGE: &str = "
     )
     select count(*) as removed from removed";
 
-pub(crate) async fn commit(pool: &PgPool, changes: Vec<Change>) -> Result<Vec<Committed>, Error> {
+pub(crate) async fn commit(connections: &Connections, changes: Vec<Change>) -> Result<Vec<Committed>, Error> {
     let mut outcomes = vec![Committed::Conflict; changes.len()];
     let Sorted { new, changed, groups } = sort(changes);
     for (statement, singles) in [(INSERT, new), (UPDATE, changed)] {
-        put(pool, statement, singles, &mut outcomes).await?;
+        put(connections, statement, singles, &mut outcomes).await?;
     }
-    group::commit(pool, groups, &mut outcomes).await?;
+    group::commit(connections, groups, &mut outcomes).await?;
     Ok(outcomes)
 }
 
 /// Writes each record at the version it carries, if there is none of its key.
-pub(crate) async fn restore(pool: &PgPool, records: Vec<Record>) -> Result<Vec<Committed>, Error> {
+pub(crate) async fn restore(connections: &Connections, records: Vec<Record>) -> Result<Vec<Committed>, Error> {
     let mut outcomes = vec![Committed::Conflict; records.len()];
     let single = |(place, record): (usize, Record)| Single {
         place,
@@ -92,17 +93,13 @@ pub(crate) async fn restore(pool: &PgPool, records: Vec<Record>) -> Result<Vec<C
         blobs: Vec::new(),
     };
     let singles = records.into_iter().enumerate().map(single).collect();
-    put(pool, INSERT, singles, &mut outcomes).await?;
+    put(connections, INSERT, singles, &mut outcomes).await?;
     Ok(outcomes)
 }
 
-pub(crate) async fn purge(pool: &PgPool, now: Timestamp, most: usize) -> Result<usize, Error> {
-    let row = again_on_deadlock!(
-        sqlx::query(PURGE)
-            .bind(now.as_micros())
-            .bind(limit(most))
-            .fetch_one(pool)
-    )?;
+pub(crate) async fn purge(connections: &Connections, now: Timestamp, most: usize) -> Result<usize, Error> {
+    let statement = || sqlx::query(PURGE).bind(now.as_micros()).bind(limit(most));
+    let row = again_on_deadlock!(connections.fetch_one(statement()))?;
     Ok(usize::try_from(row.try_get::<i64, _>("removed")?).unwrap_or(0))
 }
 
@@ -152,7 +149,7 @@ fn sort(changes: Vec<Change>) -> Sorted {
 
 /// Runs INSERT or UPDATE over `singles` and notes which were written.
 async fn put(
-    pool: &PgPool,
+    connections: &Connections,
     statement: &'static str,
     mut singles: Vec<Single>,
     outcomes: &mut [Committed],
@@ -162,7 +159,7 @@ async fn put(
     }
     // Rows are locked in one order by everybody, as far as the planner keeps it.
     singles.sort_by(|one, other| one.record.key.cmp(&other.record.key));
-    let rows = again_on_deadlock!(put_once(pool, statement, &singles))?;
+    let rows = again_on_deadlock!(put_once(connections, statement, &singles))?;
     let written: HashSet<Key> = rows.iter().map(columns::key).collect::<Result<_, _>>()?;
     for single in singles.iter().filter(|single| written.contains(&single.record.key)) {
         outcomes[single.place] = Committed::Done;
@@ -170,11 +167,11 @@ async fn put(
     Ok(())
 }
 
-async fn put_once(pool: &PgPool, statement: &'static str, singles: &[Single]) -> Result<Vec<PgRow>, Error> {
+async fn put_once(connections: &Connections, statement: &'static str, singles: &[Single]) -> Result<Vec<PgRow>, Error> {
     let mut records = Records::default();
     singles.iter().for_each(|single| records.push(single.record.clone()));
     let beside = Blobs::of(singles.iter().flat_map(|single| &single.blobs).cloned().collect());
-    bind_blobs!(bind_records!(sqlx::query(statement), records), beside)
-        .fetch_all(pool)
+    connections
+        .fetch_all(bind_blobs!(bind_records!(sqlx::query(statement), records), beside))
         .await
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -41,6 +41,8 @@ pub(crate) struct Connections {
     /// How to connect apart from the pool, with none of its bounds and, with IAM, no password.
     direct: PgConnectOptions,
     session_by_role: bool,
+    /// What begins each transaction; `None` where a session is ours for as long as the connection lasts.
+    opening: Option<Arc<str>>,
     iam: Option<Iam>,
     /// When the pool's password was made; `None` before the first one.
     signed_at: Mutex<Option<SystemTime>>,
@@ -52,16 +54,20 @@ impl Connections {
             options: direct,
             iam,
             session_by_role,
+            pooled_by_transaction,
         } = address;
+        let opening = pooled_by_transaction.then(|| opening(session_by_role));
+        let by_options = !session_by_role && !pooled_by_transaction;
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(true)
-            .connect_lazy_with(pooled(&direct, session_by_role));
+            .connect_lazy_with(pooled(&direct, by_options));
         Self {
             pool,
             direct,
             session_by_role,
+            opening,
             iam,
             signed_at: Mutex::default(),
         }
@@ -81,7 +87,8 @@ impl Connections {
             // A clock that was set back says nothing of a token's age.
             let is_good = signed_at.is_some_and(|at| now.duration_since(at).is_ok_and(|age| age < USED_FOR));
             if !is_good {
-                let options = pooled(&self.direct, self.session_by_role);
+                // With IAM the role bears the settings.
+                let options = pooled(&self.direct, false);
                 self.pool.set_connect_options(self.signed(options, now));
                 *signed_at = Some(now);
             }
@@ -102,6 +109,11 @@ impl Connections {
         self.session_by_role
     }
 
+    /// What begins each transaction; `None` where a session is ours for as long as the connection lasts.
+    pub(crate) fn opening(&self) -> Option<&Arc<str>> {
+        self.opening.as_ref()
+    }
+
     fn signed(&self, options: PgConnectOptions, now: SystemTime) -> PgConnectOptions {
         let Some(iam) = &self.iam else { return options };
         let token = iam.token(now).expect("an address that was read can be signed");
@@ -109,14 +121,23 @@ impl Connections {
     }
 }
 
-/// How the pool connects.
-fn pooled(direct: &PgConnectOptions, session_by_role: bool) -> PgConnectOptions {
+/// How the pool connects: with the session's settings as options, or with nothing that a pooler does not know.
+fn pooled(direct: &PgConnectOptions, by_options: bool) -> PgConnectOptions {
     let direct = direct.clone();
-    if session_by_role {
+    if by_options {
+        direct.options(session::SETTINGS)
+    } else {
         // A pooler knows the parameters that Postgres reports, and this is none of them. Since Postgres 12 it adds nothing.
         direct.extra_float_digits(None)
+    }
+}
+
+/// How a transaction begins whose session is another one's a moment later.
+fn opening(session_by_role: bool) -> Arc<str> {
+    if session_by_role {
+        "begin".into()
     } else {
-        direct.options(session::SETTINGS)
+        session::opening().into()
     }
 }
 
@@ -125,6 +146,7 @@ impl fmt::Debug for Connections {
         out.debug_struct("Connections")
             .field("pool", &self.pool)
             .field("session_by_role", &self.session_by_role)
+            .field("opening", &self.opening)
             .field("iam", &self.iam)
             .finish_non_exhaustive()
     }
@@ -140,6 +162,7 @@ impl PostgresStore {
     /// | `auth=iam` | no password: each new connection shows a token of Amazon RDS's, signed with the credentials in `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; `sslmode` must be `verify-full` |
     /// | `region` | the region that such a token is for; otherwise `AWS_REGION` or `AWS_DEFAULT_REGION` |
     /// | `session=role` | the session's settings are not sent with each connection but given to the role by [`Self::migrate`], for poolers that refuse start-up options; `auth=iam` implies it |
+    /// | `pooler=transaction` | the address is that of a pooler in transaction mode that does not keep apart what its clients prepare, like `PgBouncer` before 1.21: each call is a transaction that prepares nothing by name and sets its settings for itself; migrations are refused and need the database's own address |
     #[expect(clippy::unused_async, reason = "the pool needs a runtime to be made in")]
     pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
         let address = Address::read(url, |name| std::env::var(name).ok());
@@ -209,6 +232,21 @@ mod tests {
         let sent = options.get_options().expect("options");
         assert!(sent.contains("statement_timeout=30s"), "{sent}");
         assert_eq!(plain.direct.get_options(), None);
+    }
+
+    #[tokio::test]
+    async fn before_a_pooler_each_transaction_brings_its_settings_unless_the_role_has_them() {
+        let by_transaction = connections("postgres://remuda@db.example/jobs?pooler=transaction");
+        assert_eq!(by_transaction.pool().connect_options().get_options(), None);
+        let opening = by_transaction.opening().expect("an opening");
+        assert!(
+            opening.starts_with("begin; set local statement_timeout = '30s'; set local "),
+            "{opening}"
+        );
+        let by_role = connections("postgres://remuda@db.example/jobs?pooler=transaction&session=role");
+        assert_eq!(by_role.opening().map(|opening| &**opening), Some("begin"));
+        let direct = connections("postgres://remuda@db.example/jobs");
+        assert_eq!(direct.opening(), None);
     }
 
     #[tokio::test]

@@ -8,12 +8,14 @@ use std::collections::HashSet;
 
 use domain::Timestamp;
 use queue::store::{Change, Committed, Key, Record, Write};
-use sqlx::{Error, PgExecutor, PgPool, postgres::PgRow};
+use sqlx::Error;
 
 use crate::{
     blobs::{Blobs, bind_blobs},
     columns::{self, Keys, Records, bind_records},
+    connect::Connections,
     errors::{again_on_deadlock, is_taken},
+    statements::Statement,
 };
 
 /// How often the groups of a call go together before each goes alone.
@@ -74,20 +76,28 @@ const WRITE: &str = "
     )
     select kind, tenant, id from stale";
 
-/// Takes the placeholders of this transaction away again.
+/// Takes the placeholders of this transaction away again, and nothing else. No other statement takes the same arguments: a
+/// pooler that mixes up the statements of its clients must not make a deletion of what was a question.
 const FORGET: &str = "
-    delete from record r using unnest($1::smallint[], $2::text[], $3::text[]) as p (kind, tenant, id)
-    where r.kind = p.kind and r.tenant = p.tenant and r.id = p.id";
+    delete from record r using unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[]) as p (kind, tenant, id, version)
+    where r.kind = p.kind and r.tenant = p.tenant and r.id = p.id and r.version = p.version";
+
+/// The version that WRITE gives to what it makes.
+const PLACEHOLDER_VERSION: i64 = 1;
 
 /// A group, and which change of the call it is.
 type Group = (usize, Change);
 
 /// Writes each group that holds, and notes which were written.
-pub(crate) async fn commit(pool: &PgPool, groups: Vec<Group>, outcomes: &mut [Committed]) -> Result<(), Error> {
+pub(crate) async fn commit(
+    connections: &Connections,
+    groups: Vec<Group>,
+    outcomes: &mut [Committed],
+) -> Result<(), Error> {
     for batch in batches(groups) {
-        let left = commit_together(pool, batch, outcomes).await?;
+        let left = commit_together(connections, batch, outcomes).await?;
         for group in left {
-            commit_together(pool, vec![group], outcomes).await?;
+            commit_together(connections, vec![group], outcomes).await?;
         }
     }
     Ok(())
@@ -109,12 +119,16 @@ fn batches(groups: Vec<Group>) -> Vec<Vec<Group>> {
 }
 
 /// Tries to write all `open` groups at once; gives back those of which it is not known whether they hold.
-async fn commit_together(pool: &PgPool, mut open: Vec<Group>, outcomes: &mut [Committed]) -> Result<Vec<Group>, Error> {
+async fn commit_together(
+    connections: &Connections,
+    mut open: Vec<Group>,
+    outcomes: &mut [Committed],
+) -> Result<Vec<Group>, Error> {
     for _ in 0..TOGETHER_MAX {
         if open.is_empty() {
             return Ok(open);
         }
-        let stale = match again_on_deadlock!(write(pool, &open)) {
+        let stale = match again_on_deadlock!(write(connections, &open)) {
             Ok(stale) => stale,
             // Somebody made a record between the look and the write. Of one group that is a conflict.
             Err(error) if is_taken(&error) && open.len() == 1 => return Ok(Vec::new()),
@@ -131,17 +145,16 @@ async fn commit_together(pool: &PgPool, mut open: Vec<Group>, outcomes: &mut [Co
 }
 
 /// Writes all of `groups`, or nothing: then it gives what was not at its version.
-async fn write(pool: &PgPool, groups: &[Group]) -> Result<HashSet<Key>, Error> {
+async fn write(connections: &Connections, groups: &[Group]) -> Result<HashSet<Key>, Error> {
     let writes = || groups.iter().flat_map(|(_, change)| &change.writes);
     let placeholders = Keys::of(writes().filter(|write| is_placeholder(write)).map(Write::key));
     let rows = if placeholders.kinds.is_empty() {
-        write_once(pool, groups).await?
+        connections.fetch_all(statement(groups)).await?
     } else {
-        let mut transaction = pool.begin().await?;
-        let rows = write_once(&mut *transaction, groups).await?;
+        let mut transaction = connections.begin().await?;
+        let rows = transaction.fetch_all(statement(groups)).await?;
         if rows.is_empty() {
-            let forget = sqlx::query(FORGET).bind(placeholders.kinds).bind(placeholders.tenants);
-            forget.bind(placeholders.ids).execute(&mut *transaction).await?;
+            transaction.execute(forgetting(placeholders)).await?;
         }
         transaction.commit().await?;
         rows
@@ -149,7 +162,7 @@ async fn write(pool: &PgPool, groups: &[Group]) -> Result<HashSet<Key>, Error> {
     rows.iter().map(columns::key).collect()
 }
 
-async fn write_once<'e>(executor: impl PgExecutor<'e>, groups: &[Group]) -> Result<Vec<PgRow>, Error> {
+fn statement(groups: &[Group]) -> Statement<'static> {
     let (mut records, mut does, mut blobs) = (Records::default(), Vec::new(), Vec::new());
     for (_, change) in groups {
         for write in &change.writes {
@@ -160,8 +173,15 @@ async fn write_once<'e>(executor: impl PgExecutor<'e>, groups: &[Group]) -> Resu
     }
     let beside = Blobs::of(blobs);
     bind_blobs!(bind_records!(sqlx::query(WRITE), records).bind(does), beside)
-        .fetch_all(executor)
-        .await
+}
+
+fn forgetting(placeholders: Keys) -> Statement<'static> {
+    let versions = vec![PLACEHOLDER_VERSION; placeholders.kinds.len()];
+    sqlx::query(FORGET)
+        .bind(placeholders.kinds)
+        .bind(placeholders.tenants)
+        .bind(placeholders.ids)
+        .bind(versions)
 }
 
 fn is_placeholder(write: &Write) -> bool {

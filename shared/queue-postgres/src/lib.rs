@@ -1,8 +1,8 @@
 //! The store on Postgres.
 //!
 //! It guards and fetches: every statement names versions, keys and index places, none looks into a body or branches on
-//! what a record means. It holds no transaction while anything but Postgres and a pure decision runs, and leaves no state
-//! in a session, so that it works through a pooler in transaction mode.
+//! what a record means. It holds no transaction while anything but Postgres and a pure decision runs, and leaves nothing in
+//! a session but the statements it prepared there; through a pooler in transaction mode not even those, see `statements`.
 
 mod address;
 mod blobs;
@@ -16,6 +16,7 @@ mod iam;
 mod migrations;
 mod reads;
 mod session;
+mod statements;
 
 use std::sync::Arc;
 
@@ -28,7 +29,6 @@ use queue::{
         Store, StoreError,
     },
 };
-use sqlx::PgPool;
 
 use self::connect::Connections;
 pub use self::{
@@ -43,13 +43,6 @@ pub struct PostgresStore {
     connections: Arc<Connections>,
 }
 
-impl PostgresStore {
-    /// The pool, able to connect.
-    fn pool(&self) -> &PgPool {
-        self.connections.pool()
-    }
-}
-
 #[async_trait]
 impl Store for PostgresStore {
     fn name(&self) -> &'static str {
@@ -57,37 +50,41 @@ impl Store for PostgresStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        reads::ping(self.pool()).await.map_err(errors::unavailable)
+        reads::ping(&self.connections).await.map_err(errors::unavailable)
     }
 
     async fn load(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, StoreError> {
-        reads::load(self.pool(), keys).await.map_err(errors::unavailable)
+        reads::load(&self.connections, keys).await.map_err(errors::unavailable)
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Committed>, StoreError> {
-        commit::commit(self.pool(), changes).await.map_err(errors::unavailable)
+        commit::commit(&self.connections, changes)
+            .await
+            .map_err(errors::unavailable)
     }
 
     async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError> {
-        claim::claim(self.pool(), lanes, limit, decide)
+        claim::claim(&self.connections, lanes, limit, decide)
             .await
             .map_err(errors::unavailable)
     }
 
     async fn lanes(&self, prefix: &str, limit: usize) -> Result<Vec<Lane>, StoreError> {
-        reads::lanes(self.pool(), prefix, limit)
+        reads::lanes(&self.connections, prefix, limit)
             .await
             .map_err(errors::unavailable)
     }
 
     async fn ready(&self, lanes: &[Lane], limit: usize) -> Result<Vec<Record>, StoreError> {
-        reads::ready(self.pool(), lanes, limit)
+        reads::ready(&self.connections, lanes, limit)
             .await
             .map_err(errors::unavailable)
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Record>, StoreError> {
-        reads::due(self.pool(), now, limit).await.map_err(errors::unavailable)
+        reads::due(&self.connections, now, limit)
+            .await
+            .map_err(errors::unavailable)
     }
 
     async fn list(
@@ -98,21 +95,25 @@ impl Store for PostgresStore {
         after: Option<&Position>,
         limit: usize,
     ) -> Result<Vec<Record>, StoreError> {
-        reads::list(self.pool(), kind, partition, shelves, after, limit)
+        reads::list(&self.connections, kind, partition, shelves, after, limit)
             .await
             .map_err(errors::unavailable)
     }
 
     async fn count(&self, tenant: &TenantName) -> Result<Vec<Count>, StoreError> {
-        reads::count(self.pool(), tenant).await.map_err(errors::unavailable)
+        reads::count(&self.connections, tenant)
+            .await
+            .map_err(errors::unavailable)
     }
 
     async fn depth(&self, limit: u64) -> Result<u64, StoreError> {
-        reads::depth(self.pool(), limit).await.map_err(errors::unavailable)
+        reads::depth(&self.connections, limit)
+            .await
+            .map_err(errors::unavailable)
     }
 
     async fn blobs(&self, keys: &[BlobKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        blobs::blobs(self.pool(), keys).await.map_err(errors::unavailable)
+        blobs::blobs(&self.connections, keys).await.map_err(errors::unavailable)
     }
 
     async fn blob_names(
@@ -122,32 +123,38 @@ impl Store for PostgresStore {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
-        blobs::names(self.pool(), owner, prefix, after, limit)
+        blobs::names(&self.connections, owner, prefix, after, limit)
             .await
             .map_err(errors::unavailable)
     }
 
     async fn put_blob(&self, blob: Blob) -> Result<(), StoreError> {
-        blobs::put(self.pool(), vec![blob]).await.map_err(errors::unavailable)
+        blobs::put(&self.connections, vec![blob])
+            .await
+            .map_err(errors::unavailable)
     }
 
     async fn put_new_blob(&self, blob: Blob) -> Result<BlobPut, StoreError> {
-        blobs::put_new(self.pool(), blob).await.map_err(errors::unavailable)
+        blobs::put_new(&self.connections, blob)
+            .await
+            .map_err(errors::unavailable)
     }
 
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        commit::purge(self.pool(), now, limit)
+        commit::purge(&self.connections, now, limit)
             .await
             .map_err(errors::unavailable)
     }
 
     async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Scanned, StoreError> {
         let after = after.map(mark::read).transpose()?;
-        let found = reads::scan(self.pool(), after.as_ref(), limit).await;
+        let found = reads::scan(&self.connections, after.as_ref(), limit).await;
         Ok(mark::page(found.map_err(errors::unavailable)?, limit))
     }
 
     async fn restore(&self, records: Vec<Record>) -> Result<Vec<Committed>, StoreError> {
-        commit::restore(self.pool(), records).await.map_err(errors::unavailable)
+        commit::restore(&self.connections, records)
+            .await
+            .map_err(errors::unavailable)
     }
 }

@@ -1,6 +1,6 @@
 //! The schema and how it comes into a database.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::LazyLock};
 
 use queue::store::StoreError;
 use sqlx::{
@@ -10,7 +10,17 @@ use sqlx::{
 
 use crate::{PostgresStore, errors::unavailable, session};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
+/// Steps that a later version added are left as they are: during an upgrade, and after one that was taken back, this version
+/// works on what the later one has made.
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrations = sqlx::migrate!("../../migrations/postgres");
+    migrations.set_ignore_missing(true);
+    migrations
+});
+
+/// What is told when there is something to migrate and no session to do it on.
+const NEEDS_A_SESSION: &str = "`pooler=transaction` leads to a pooler, and a migration needs a session of its own: run `remuda store \
+                               migrate` with the database's own address";
 
 /// One step of the schema, and whether the database has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +45,11 @@ pub fn migration_sql() -> Vec<(i64, String, String)> {
 
 impl PostgresStore {
     /// Applies every step that the database lacks and says which. Needs a direct connection, or one that a pooler keeps to
-    /// one session: it takes a session's lock.
+    /// one session: it takes a session's lock. With `pooler=transaction` it is an error unless there is nothing to do.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        if self.connections.opening().is_some() {
+            return self.nothing_to_migrate().await;
+        }
         let unbounded = self.connections.unbounded();
         let done = self.migrate_on(&unbounded).await;
         unbounded.close().await;
@@ -58,8 +71,19 @@ impl PostgresStore {
     /// Every step this version knows, oldest first, with its state in the database. Where the role is to bear the session's
     /// settings, a step of number 0 says whether it does.
     pub async fn migrations(&self) -> Result<Vec<MigrationState>, StoreError> {
-        let mut connection = self.pool().acquire().await.map_err(unavailable)?;
-        self.states(&mut connection).await.map_err(unavailable)
+        let mut transaction = self.connections.begin().await.map_err(unavailable)?;
+        let states = self.states(transaction.session()).await.map_err(unavailable)?;
+        transaction.commit().await.map_err(unavailable)?;
+        Ok(states)
+    }
+
+    async fn nothing_to_migrate(&self) -> Result<Vec<String>, StoreError> {
+        let steps = self.migrations().await?;
+        if steps.iter().all(|step| step.applied_at.is_some() && step.intact) {
+            Ok(Vec::new())
+        } else {
+            Err(StoreError::Unavailable(NEEDS_A_SESSION.into()))
+        }
     }
 
     async fn states(&self, connection: &mut PgConnection) -> Result<Vec<MigrationState>, Error> {
@@ -71,8 +95,10 @@ impl PostgresStore {
     }
 }
 
+/// Gives no statement a name: the session may be another one's a moment later.
 async fn of_schema(connection: &mut PgConnection) -> Result<Vec<MigrationState>, Error> {
     let there: bool = sqlx::query("select to_regclass('_sqlx_migrations') is not null as there")
+        .persistent(false)
         .fetch_one(&mut *connection)
         .await?
         .try_get("there")?;
@@ -82,6 +108,7 @@ async fn of_schema(connection: &mut PgConnection) -> Result<Vec<MigrationState>,
             "select version, checksum, to_char(installed_on at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as at
              from _sqlx_migrations where success",
         )
+        .persistent(false)
         .fetch_all(&mut *connection)
         .await?;
         for row in rows {

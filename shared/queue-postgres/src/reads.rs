@@ -7,9 +7,12 @@ use queue::{
     range::prefix_end,
     store::{Count, Key, Kind, Lane, Position, Record},
 };
-use sqlx::{Error, PgPool, Row};
+use sqlx::{Error, Row};
 
-use crate::columns::{self, Keys, kind_code, limit, signed};
+use crate::{
+    columns::{self, Keys, kind_code, limit, signed},
+    connect::Connections,
+};
 
 const LOAD: &str = "
     select r.kind, r.tenant, r.id, r.version, r.lane, r.band, r.since, r.due_at, r.shelf, r.listed_at,
@@ -72,9 +75,9 @@ const SCAN: &str = "
 const PING: &str = "
     select current_setting('transaction_read_only')::boolean as read_only, exists (select 1 from record) as used";
 
-pub(crate) async fn ping(pool: &PgPool) -> Result<(), Error> {
+pub(crate) async fn ping(connections: &Connections) -> Result<(), Error> {
     // Naming the table, it fails on a database that was not migrated.
-    let row = sqlx::query(PING).fetch_one(pool).await?;
+    let row = connections.fetch_one(sqlx::query(PING)).await?;
     if row.try_get("read_only")? {
         return Err(Error::Protocol(
             "the server takes no writes: it is a standby, or set to read only".into(),
@@ -83,17 +86,16 @@ pub(crate) async fn ping(pool: &PgPool) -> Result<(), Error> {
     Ok(())
 }
 
-pub(crate) async fn load(pool: &PgPool, keys: &[Key]) -> Result<Vec<Option<Record>>, Error> {
+pub(crate) async fn load(connections: &Connections, keys: &[Key]) -> Result<Vec<Option<Record>>, Error> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
     let wanted = Keys::of(keys.iter());
-    let rows = sqlx::query(LOAD)
+    let statement = sqlx::query(LOAD)
         .bind(wanted.kinds)
         .bind(wanted.tenants)
-        .bind(wanted.ids)
-        .fetch_all(pool)
-        .await?;
+        .bind(wanted.ids);
+    let rows = connections.fetch_all(statement).await?;
     let found: HashMap<Key, Record> = columns::records(&rows)?
         .into_iter()
         .map(|record| (record.key.clone(), record))
@@ -101,35 +103,30 @@ pub(crate) async fn load(pool: &PgPool, keys: &[Key]) -> Result<Vec<Option<Recor
     Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
 }
 
-pub(crate) async fn lanes(pool: &PgPool, prefix: &str, most: usize) -> Result<Vec<Lane>, Error> {
-    let rows = sqlx::query(LANES)
+pub(crate) async fn lanes(connections: &Connections, prefix: &str, most: usize) -> Result<Vec<Lane>, Error> {
+    let statement = sqlx::query(LANES)
         .bind(prefix)
         .bind(prefix_end(prefix))
-        .bind(limit(most))
-        .fetch_all(pool)
-        .await?;
+        .bind(limit(most));
+    let rows = connections.fetch_all(statement).await?;
     rows.iter()
         .map(|row| Ok(Lane::from_stored(row.try_get("lane")?)))
         .collect()
 }
 
-pub(crate) async fn ready(pool: &PgPool, lanes: &[Lane], most: usize) -> Result<Vec<Record>, Error> {
+pub(crate) async fn ready(connections: &Connections, lanes: &[Lane], most: usize) -> Result<Vec<Record>, Error> {
     let lanes = distinct(lanes.iter().map(Lane::as_str));
-    columns::records(&sqlx::query(READY).bind(lanes).bind(limit(most)).fetch_all(pool).await?)
+    let statement = sqlx::query(READY).bind(lanes).bind(limit(most));
+    columns::records(&connections.fetch_all(statement).await?)
 }
 
-pub(crate) async fn due(pool: &PgPool, now: Timestamp, most: usize) -> Result<Vec<Record>, Error> {
-    columns::records(
-        &sqlx::query(DUE)
-            .bind(now.as_micros())
-            .bind(limit(most))
-            .fetch_all(pool)
-            .await?,
-    )
+pub(crate) async fn due(connections: &Connections, now: Timestamp, most: usize) -> Result<Vec<Record>, Error> {
+    let statement = sqlx::query(DUE).bind(now.as_micros()).bind(limit(most));
+    columns::records(&connections.fetch_all(statement).await?)
 }
 
 pub(crate) async fn list(
-    pool: &PgPool,
+    connections: &Connections,
     kind: Kind,
     partition: &str,
     shelves: &[&str],
@@ -137,25 +134,21 @@ pub(crate) async fn list(
     most: usize,
 ) -> Result<Vec<Record>, Error> {
     let (before, id) = after.map_or((i64::MAX, ""), |after| (after.listed_at.as_micros(), after.id.as_str()));
-    let rows = sqlx::query(LIST)
+    let statement = sqlx::query(LIST)
         .bind(kind_code(kind))
         .bind(partition)
         .bind(distinct(shelves.iter().copied()))
         .bind(before)
         .bind(id)
-        .bind(limit(most))
-        .fetch_all(pool)
-        .await?;
+        .bind(limit(most));
+    let rows = connections.fetch_all(statement).await?;
     columns::records(&rows)
 }
 
-pub(crate) async fn count(pool: &PgPool, tenant: &TenantName) -> Result<Vec<Count>, Error> {
+pub(crate) async fn count(connections: &Connections, tenant: &TenantName) -> Result<Vec<Count>, Error> {
     let prefix = format!("{tenant}/");
-    let rows = sqlx::query(COUNT)
-        .bind(&prefix)
-        .bind(prefix_end(&prefix))
-        .fetch_all(pool)
-        .await?;
+    let statement = sqlx::query(COUNT).bind(&prefix).bind(prefix_end(&prefix));
+    let rows = connections.fetch_all(statement).await?;
     let count = |row: &sqlx::postgres::PgRow| {
         let records: i64 = row.try_get("records")?;
         Ok(Count {
@@ -168,24 +161,19 @@ pub(crate) async fn count(pool: &PgPool, tenant: &TenantName) -> Result<Vec<Coun
     rows.iter().map(count).collect()
 }
 
-pub(crate) async fn depth(pool: &PgPool, most: u64) -> Result<u64, Error> {
-    let row = sqlx::query(DEPTH).bind(signed(most)).fetch_one(pool).await?;
+pub(crate) async fn depth(connections: &Connections, most: u64) -> Result<u64, Error> {
+    let row = connections.fetch_one(sqlx::query(DEPTH).bind(signed(most))).await?;
     Ok(u64::try_from(row.try_get::<i64, _>("depth")?).unwrap_or(0))
 }
 
 /// Up to `most` records in the order of their keys, after `after`.
-pub(crate) async fn scan(pool: &PgPool, after: Option<&Key>, most: usize) -> Result<Vec<Record>, Error> {
+pub(crate) async fn scan(connections: &Connections, after: Option<&Key>, most: usize) -> Result<Vec<Record>, Error> {
     // Every kind has a number above 0.
     let (kind, tenant, id) = after.map_or((0, "", ""), |key| {
         (kind_code(key.kind), key.partition.as_str(), key.id.as_str())
     });
-    let rows = sqlx::query(SCAN)
-        .bind(kind)
-        .bind(tenant)
-        .bind(id)
-        .bind(limit(most))
-        .fetch_all(pool)
-        .await?;
+    let statement = sqlx::query(SCAN).bind(kind).bind(tenant).bind(id).bind(limit(most));
+    let rows = connections.fetch_all(statement).await?;
     columns::records(&rows)
 }
 

@@ -2,7 +2,8 @@
 //! hold back the rest or the vacuum.
 //!
 //! A connection sends these settings at its start. RDS Proxy refuses that, and `PgBouncer` does unless it is told to
-//! ignore it: with `session=role` they are not sent, and `migrate` gives them to the role for this database instead.
+//! ignore it: with `session=role` they are not sent, and `migrate` gives them to the role for this database instead. With
+//! `pooler=transaction` each transaction sets them for itself.
 
 use sqlx::{AssertSqlSafe, Connection, Error, PgConnection, Row};
 
@@ -18,11 +19,17 @@ pub(crate) const SETTINGS: [(&str, &str); 5] = [
     ("plan_cache_mode", "force_custom_plan"),
 ];
 
+/// What begins a transaction that bounds itself.
+pub(crate) fn opening() -> String {
+    let set = |(name, value)| format!("; set local {name} = '{value}'");
+    format!("begin{}", SETTINGS.map(set).concat())
+}
+
 /// What those hold who give a role its settings: a number of ours, like no other's.
 const LOCK: i64 = 0x7265_6d75_6461;
 
 /// The names of the settings that neither this role nor all roles have in this database, whatever their values are:
-/// who set others had a reason.
+/// who set others had a reason. Gives no statement a name.
 pub(crate) async fn lacking(connection: &mut PgConnection) -> Result<Vec<&'static str>, Error> {
     let names = SETTINGS.map(|(name, _)| name.to_owned()).to_vec();
     let rows = sqlx::query(
@@ -35,6 +42,7 @@ pub(crate) async fn lacking(connection: &mut PgConnection) -> Result<Vec<&'stati
          )",
     )
     .bind(names)
+    .persistent(false)
     .fetch_all(connection)
     .await?;
     let lacked: Vec<String> = rows.iter().map(|row| row.try_get("name")).collect::<Result<_, _>>()?;

@@ -1,6 +1,6 @@
 //! The schema and how it comes into a database.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::LazyLock};
 
 use queue::store::StoreError;
 use sqlx::{
@@ -11,7 +11,13 @@ use sqlx::{
 
 use crate::{SqliteStore, errors::unavailable};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+/// Steps that a later version added are left as they are: during an upgrade, and after one that was taken back, this version
+/// works on what the later one has made.
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrations = sqlx::migrate!("../../migrations/sqlite");
+    migrations.set_ignore_missing(true);
+    migrations
+});
 
 /// One step of the schema, and whether the database has it.
 #[derive(Clone, Debug, PartialEq, Eq)]

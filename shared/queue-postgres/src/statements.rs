@@ -1,0 +1,93 @@
+//! How statements reach Postgres: on sessions of our own, or through a pooler in transaction mode.
+//!
+//! A statement is prepared in one exchange and executed in the next, and such a pooler may give each of them another
+//! session. There the name that the statement was given is nobody's, or that of another client's statement, which is then
+//! executed with our arguments. So behind one everything stands in a transaction, which has one session, and no statement
+//! is given a name; and what bounds a session is set in each transaction, where no other client meets it.
+
+use sqlx::{
+    AssertSqlSafe, Error, PgConnection, Postgres,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
+
+use crate::connect::Connections;
+
+/// A statement with its arguments.
+pub(crate) type Statement<'q> = Query<'q, Postgres, PgArguments>;
+
+impl Connections {
+    /// Every row that `statement` gives.
+    pub(crate) async fn fetch_all(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
+        if self.opening().is_none() {
+            return statement.fetch_all(self.pool()).await;
+        }
+        let mut transaction = self.begin().await?;
+        let rows = transaction.fetch_all(statement).await?;
+        transaction.commit().await?;
+        Ok(rows)
+    }
+
+    /// The one row that `statement` gives.
+    pub(crate) async fn fetch_one(&self, statement: Statement<'_>) -> Result<PgRow, Error> {
+        let rows = self.fetch_all(statement).await?;
+        rows.into_iter().next().ok_or(Error::RowNotFound)
+    }
+
+    /// How many rows `statement` wrote.
+    pub(crate) async fn execute(&self, statement: Statement<'_>) -> Result<u64, Error> {
+        if self.opening().is_none() {
+            return Ok(statement.execute(self.pool()).await?.rows_affected());
+        }
+        let mut transaction = self.begin().await?;
+        let affected = transaction.execute(statement).await?;
+        transaction.commit().await?;
+        Ok(affected)
+    }
+
+    /// A transaction, which is rolled back when it is dropped.
+    pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
+        let pool = self.pool();
+        Ok(match self.opening() {
+            Some(opening) => Transaction {
+                inner: pool.begin_with(AssertSqlSafe(opening.clone())).await?,
+                is_named: false,
+            },
+            None => Transaction {
+                inner: pool.begin().await?,
+                is_named: true,
+            },
+        })
+    }
+}
+
+/// Statements that are done together, on one session.
+pub(crate) struct Transaction {
+    inner: sqlx::Transaction<'static, Postgres>,
+    /// Whether a statement is kept under a name for the next time.
+    is_named: bool,
+}
+
+impl Transaction {
+    /// Every row that `statement` gives.
+    pub(crate) async fn fetch_all(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
+        let statement = statement.persistent(self.is_named);
+        statement.fetch_all(&mut *self.inner).await
+    }
+
+    /// How many rows `statement` wrote.
+    pub(crate) async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, Error> {
+        let statement = statement.persistent(self.is_named);
+        Ok(statement.execute(&mut *self.inner).await?.rows_affected())
+    }
+
+    /// Its session, on which no statement may be given a name.
+    pub(crate) fn session(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+
+    /// Makes what was done last.
+    pub(crate) async fn commit(self) -> Result<(), Error> {
+        self.inner.commit().await
+    }
+}
