@@ -2,6 +2,7 @@
 //! sees conflicts where there are none, writes a claim in two steps with a gap, takes its time, and gives indexes as they
 //! were a while ago.
 
+mod claims;
 mod kinds;
 
 use std::{
@@ -60,6 +61,8 @@ pub struct FaultyStore {
     throttled: AtomicU64,
     /// How many calls it still answers.
     left: AtomicU64,
+    /// Whether some claims are made by the store below.
+    claims_below: bool,
 }
 
 impl FaultyStore {
@@ -80,6 +83,7 @@ impl FaultyStore {
             tally: Tally::default(),
             throttled: AtomicU64::new(0),
             left: AtomicU64::new(u64::MAX),
+            claims_below: false,
         }
     }
 
@@ -253,23 +257,7 @@ impl Store for FaultyStore {
     }
 
     async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError> {
-        self.before().await?;
-        let offered = self.ready(lanes, limit).await?;
-        let mut granted = Vec::new();
-        for grant in decide(offered) {
-            let holder = self.commit_some(vec![grant.holder.into()]).await?[0];
-            // Whoever claims may be gone between the holder and its jobs.
-            self.before().await?;
-            let jobs = match holder {
-                Committed::Done => {
-                    self.commit_some(grant.jobs.into_iter().map(Change::from).collect())
-                        .await?
-                }
-                Committed::Conflict => vec![Committed::Conflict; grant.jobs.len()],
-            };
-            granted.push(Granted { holder, jobs });
-        }
-        self.after(granted).await
+        self.claim_somehow(lanes, limit, decide).await
     }
 
     async fn lanes(&self, prefix: &str, limit: usize) -> Result<Vec<Lane>, StoreError> {

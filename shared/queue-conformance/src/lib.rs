@@ -20,6 +20,8 @@ pub mod operation_cases;
 pub mod points;
 pub mod samples;
 pub mod store_cases;
+pub mod trouble;
+pub mod upgrades;
 
 /// A store for one case, and what has to live as long as it.
 pub struct Fixture {
