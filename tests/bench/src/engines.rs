@@ -62,13 +62,7 @@ impl Ground {
             StoreChoice::Sqlite => Arc::new(self.sqlite().await?),
             StoreChoice::Postgres => Arc::new(self.postgres().await?),
         };
-        Ok(Engine::new(
-            store,
-            Arc::new(NoHints),
-            Arc::new(WallClock),
-            Arc::new(Dice),
-            Settings::default(),
-        ))
+        Ok(engine(store))
     }
 
     async fn sqlite(&self) -> anyhow::Result<SqliteStore> {
@@ -88,6 +82,17 @@ impl Ground {
         store.migrate().await?;
         Ok(store)
     }
+}
+
+/// An engine on this store.
+pub(crate) fn engine(store: Arc<dyn Store>) -> Engine {
+    Engine::new(
+        store,
+        Arc::new(NoHints),
+        Arc::new(WallClock),
+        Arc::new(Dice),
+        Settings::default(),
+    )
 }
 
 struct WallClock;

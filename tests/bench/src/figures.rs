@@ -38,7 +38,7 @@ impl Report {
 }
 
 /// The median of some figures, with the least and the greatest.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Spread {
     pub(crate) min: f64,
     pub(crate) median: f64,

@@ -1,5 +1,6 @@
-//! Measures Remuda: what the queue does a second on each store, what one claim costs as the backlog grows, how long and
-//! how large a release build of each function is, and how long it takes to start.
+//! Measures Remuda: what the queue does a second on each store, what one claim costs as the backlog grows, how it stands
+//! beside other queues on Postgres, how long and how large a release build of each function is, and how long it takes to
+//! start.
 //!
 //! Figures are from the machine it runs on. Compare only within one run: ratios hold, absolute times do not.
 
@@ -10,6 +11,7 @@ mod engines;
 mod figures;
 mod functions;
 mod lifecycle;
+mod peers;
 mod work;
 
 use clap::{Parser, Subcommand};
@@ -36,6 +38,11 @@ enum What {
     Claim(claim::Options),
     /// Time and size of a release build of each function
     Functions(functions::Options),
+    /// Remuda beside other queues on Postgres, and beside SQL by hand
+    Peers(peers::Options),
+    /// Drive one contestant of `peers`
+    #[command(hide = true)]
+    Drive(peers::Drive),
     /// From the start of each function's process to its first answer, beside the least function there can be
     ColdStart(cold_start::Options),
 }
@@ -61,6 +68,8 @@ fn main() -> anyhow::Result<()> {
         What::ColdStart(options) => runtime()?.block_on(cold_start::measure(&options))?,
         What::Lifecycle(options) => runtime()?.block_on(lifecycle::measure(&options))?,
         What::Claim(options) => runtime()?.block_on(claim::measure(&options))?,
+        What::Peers(options) => return runtime()?.block_on(peers::measure(&options, cli.json)),
+        What::Drive(drive) => return runtime()?.block_on(peers::drive(&drive)),
     };
     report.print(cli.json)
 }

@@ -18,15 +18,18 @@ pub(crate) fn tenant() -> TenantName {
 }
 
 pub(crate) fn submissions(count: usize) -> Vec<Submission> {
-    let spec = JobSpec::new(WorkflowName::parse("no-op").expect("a plain word is a name"));
     let payload = format!("{{\"text\":\"{}\"}}", "x".repeat(PAYLOAD_BYTES - 11));
-    let one = Submission {
-        spec,
+    vec![submission(payload); count]
+}
+
+/// A job that does nothing, with this payload.
+pub(crate) fn submission(payload: String) -> Submission {
+    Submission {
+        spec: JobSpec::new(WorkflowName::parse("no-op").expect("a plain word is a name")),
         run_at: None,
         payload: Some(payload),
         idempotency: None,
-    };
-    vec![one; count]
+    }
 }
 
 pub(crate) fn client() -> Actor {
@@ -36,22 +39,28 @@ pub(crate) fn client() -> Actor {
 /// Submits `count` jobs, `batch` a call.
 pub(crate) async fn submit(engine: &Engine, count: usize, batch: usize) -> anyhow::Result<()> {
     for _ in 0..count / batch {
-        let answers = engine.submit(&tenant(), &client(), submissions(batch)).await?;
-        anyhow::ensure!(answers.iter().all(Result::is_ok), "a submit was refused");
+        submit_these(engine, submissions(batch)).await?;
     }
     Ok(())
 }
 
+/// Submits these jobs by one call.
+pub(crate) async fn submit_these(engine: &Engine, jobs: Vec<Submission>) -> anyhow::Result<()> {
+    let answers = engine.submit(&tenant(), &client(), jobs).await?;
+    anyhow::ensure!(answers.iter().all(Result::is_ok), "a submit was refused");
+    Ok(())
+}
+
 /// A robot that works as fast as it can.
-pub(crate) struct Worker<'a> {
-    engine: &'a Engine,
+pub(crate) struct Worker {
+    engine: Engine,
     id: RobotId,
     epoch: u64,
     seq: u64,
 }
 
-impl<'a> Worker<'a> {
-    pub(crate) async fn register(engine: &'a Engine, slots: u32) -> anyhow::Result<Self> {
+impl Worker {
+    pub(crate) async fn register(engine: &Engine, slots: u32) -> anyhow::Result<Self> {
         let (id, key) = (engine.new_robot_id(), engine.new_key_id());
         let new = NewRobot {
             name: "bench".to_owned(),
@@ -75,7 +84,7 @@ impl<'a> Worker<'a> {
         engine.register(&tenant(), new, id.clone(), key).await?;
         let epoch = engine.open_session(&tenant(), &id, &[]).await?;
         Ok(Self {
-            engine,
+            engine: engine.clone(),
             id,
             epoch,
             seq: 0,
