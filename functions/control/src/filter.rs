@@ -4,9 +4,18 @@ use app::{
     fields::LABEL_CHARS_MAX,
     form::{Field, Form, Read},
     http::Query,
+    openapi::{LETTERS, SLUG},
 };
 use domain::{LabelName, QueueName, RobotId, WorkflowName, job::StateName};
 use queue::JobFilter;
+use utoipa::{
+    IntoParams,
+    openapi::{
+        Required,
+        path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle},
+        schema::{ObjectBuilder, Schema, Type},
+    },
+};
 
 /// What a label's parameter begins with.
 const LABEL_PREFIX: &str = "label.";
@@ -33,10 +42,10 @@ pub(crate) fn from_field(field: &Field<'_>) -> Read<JobFilter> {
 
 fn from_form(form: &mut Form<'_>) -> JobFilter {
     JobFilter {
-        state: form.optional("state", |field| read(field, state)),
-        queue: form.optional("queue", |field| read(field, queue)),
-        workflow: form.optional("workflow", |field| read(field, workflow)),
-        robot: form.optional("robot", |field| read(field, robot)),
+        state: form.given("state", |field| read(field, state)),
+        queue: form.given("queue", |field| read(field, queue)),
+        workflow: form.given("workflow", |field| read(field, workflow)),
+        robot: form.given("robot", |field| read(field, robot)),
         labels: form
             .prefixed(LABEL_PREFIX, |name, field| read(field, |value| label(name, value)))
             .into_iter()
@@ -72,4 +81,72 @@ fn label(name: &str, value: &str) -> Result<(LabelName, String), String> {
         return Err(format!("must be at most {LABEL_CHARS_MAX} characters"));
     }
     Ok((name, value.to_owned()))
+}
+
+/// The conditions of a list, for the `OpenAPI` document.
+pub(crate) struct FilterParams;
+
+impl IntoParams for FilterParams {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let named = conditions().into_iter().map(|(name, says, schema)| {
+            let param = ParameterBuilder::new().name(name).description(Some(says));
+            param.schema(Some(schema))
+        });
+        let labels = ParameterBuilder::new()
+            .name("label")
+            .description(Some(
+                "With this label, as `label.NAME=VALUE`; as many of these as you like.",
+            ))
+            .style(Some(ParameterStyle::Form))
+            .explode(Some(true))
+            .schema(Some(labels(&format!("label\\.{SLUG}"))));
+        let all = named.chain([labels]);
+        all.map(|param| param.parameter_in(ParameterIn::Query).required(Required::False).build())
+            .collect()
+    }
+}
+
+/// The conditions in a body, for the `OpenAPI` document.
+pub(crate) fn schema() -> ObjectBuilder {
+    let conditions = conditions();
+    let names: Vec<&str> = conditions.iter().map(|(name, ..)| *name).collect();
+    let filter = labels(&format!("({}|label\\.{SLUG})", names.join("|")))
+        .description(Some(
+            "Which jobs: `state`, `queue`, `workflow`, `robot` and `label.NAME`, as in the list. At least one of them.",
+        ))
+        .min_properties(Some(1));
+    conditions
+        .into_iter()
+        .fold(filter, |filter, (name, _, schema)| filter.property(name, schema))
+}
+
+/// Each condition but labels: its name, what it says, and what it can be.
+fn conditions() -> [(&'static str, &'static str, ObjectBuilder); 4] {
+    let text = |pattern: String| ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+    let states = StateName::ALL.map(StateName::as_str).join("|");
+    let workflow = text(LETTERS.to_owned()).min_length(Some(1)).max_length(Some(200));
+    [
+        ("state", "In this state.", text(format!("^({states})$"))),
+        ("queue", "In this queue.", text(format!("^{SLUG}$"))),
+        ("workflow", "Of this workflow.", workflow),
+        (
+            "robot",
+            "Last handed to this robot.",
+            text("^rob_[A-Za-z0-9]{1,40}$".to_owned()),
+        ),
+    ]
+}
+
+/// An object of texts as long as labels are, with names of this form.
+fn labels(names: &str) -> ObjectBuilder {
+    let name = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(format!("^{names}$")));
+    let value = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .max_length(Some(LABEL_CHARS_MAX));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property_names(Some(Schema::Object(name.build())))
+        .additional_properties(Some(value))
 }

@@ -11,7 +11,7 @@ use domain::job::{Reason, StateName, Transition};
 use queue::Page;
 
 use crate::{
-    filter,
+    filter::{self, FilterParams},
     requests::{History, Step},
 };
 
@@ -22,11 +22,7 @@ use crate::{
 #[utoipa::path(
     get, path = "/v1/jobs", tag = "Jobs", security(("bearer" = ["jobs:read"])),
     params(
-        ("state" = Option<String>, Query, description = "In this state."),
-        ("queue" = Option<String>, Query, description = "In this queue."),
-        ("workflow" = Option<String>, Query, description = "Of this workflow."),
-        ("robot" = Option<String>, Query, description = "Last handed to this robot."),
-        ("label.NAME" = Option<String>, Query, description = "With this label; as many of these as you like."),
+        FilterParams,
         PageParams,
     ),
     responses((status = 200, description = "A page.", body = PageView<JobView>)),

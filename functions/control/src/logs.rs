@@ -25,7 +25,7 @@ const CHUNKS_AT_ONCE: u32 = 4;
     get, path = "/v1/jobs/{id}/logs", tag = "Jobs", security(("bearer" = ["jobs:read"])),
     params(
         ("id" = String, Path, description = "The job."),
-        ("attempt" = Option<u32>, Query, description = "By default the last one."),
+        ("attempt" = Option<u32>, Query, format = "int64", minimum = 1, maximum = 4_294_967_295.0, description = "By default the last one."),
     ),
     responses((status = 200, description = "The log; empty while there is none.", body = String, content_type = "text/plain")),
 )]

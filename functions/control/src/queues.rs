@@ -38,7 +38,7 @@ pub(crate) async fn list_queues(
 /// What is left out stays. A queue that is not there yet comes into being.
 #[utoipa::path(
     put, path = "/v1/queues/{name}", tag = "Queues", security(("bearer" = ["queues:write"])),
-    params(("name" = String, Path, description = "The queue.")),
+    params(("name" = String, Path, pattern = "^[a-z0-9][a-z0-9._-]{0,62}$", description = "The queue.")),
     request_body = SetQueue,
     responses((status = 200, description = "The queue.", body = QueueView)),
 )]

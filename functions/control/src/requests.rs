@@ -6,8 +6,11 @@ use app::health::StoreHealth;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::filter;
+
 /// Why a job is cancelled.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CancelJob {
     /// For whoever asks later.
     #[schema(max_length = 1_000)]
@@ -16,6 +19,7 @@ pub struct CancelJob {
 
 /// What was done about a dead letter.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Note {
     /// For whoever asks later.
     #[schema(max_length = 1_000)]
@@ -24,13 +28,16 @@ pub struct Note {
 
 /// An object without fields, or no body at all.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Nothing {}
 
 /// Jobs to be changed.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({ "filter": { "queue": "default", "state": "ready", "label.team": "finance" }, "dry_run": true }))]
 pub struct BulkChange {
     /// Which jobs: `state`, `queue`, `workflow`, `robot` and `label.NAME`, as in the list. At least one of them.
+    #[schema(schema_with = filter::schema)]
     pub filter: BTreeMap<String, String>,
     /// Only count.
     #[schema(default = false)]
@@ -48,6 +55,7 @@ pub struct BulkChanged {
 
 /// A queue's settings; what is left out stays.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({ "paused": true }))]
 pub struct SetQueue {
     /// Whether none of its jobs is handed out.
@@ -62,13 +70,18 @@ pub struct SetQueue {
 
 /// A key to be made.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({ "name": "ci", "scopes": ["jobs:read", "jobs:write"] }))]
 pub struct CreateKey {
     /// What people call it.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub name: String,
     /// What it lets its holder do. Write does not include read; `admin` includes all.
-    #[schema(min_items = 1)]
+    #[schema(
+        min_items = 1,
+        max_items = 7,
+        pattern = "^(jobs:read|jobs:write|robots:register|robots:read|robots:write|queues:write|admin)$"
+    )]
     pub scopes: Vec<String>,
     /// From when on it is refused. In the future.
     #[schema(format = "date-time")]

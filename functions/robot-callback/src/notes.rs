@@ -21,10 +21,11 @@ const CHECKPOINT_BYTES_MAX: usize = 64 << 10;
         ("id" = String, Path, description = "The job."),
         ("n" = u32, Path, description = "The attempt."),
         ("seq" = u32, Path, description = "The number of the chunk."),
-        ("x-lease-token" = String, Header, description = "What the robot was given with the attempt."),
-        ("Content-Encoding" = Option<String>, Header, description = "gzip, or nothing."),
+        ("x-lease-token" = String, Header, min_length = 1, max_length = 100, pattern = "^[!-~]([ -~]*[!-~])?$",
+            description = "What the robot was given with the attempt."),
     ),
-    request_body(content = String, content_type = "text/plain", description = "At most 256 KiB, packed and unpacked."),
+    request_body(content = String, content_type = "text/plain",
+        description = "At most 256 KiB, packed and unpacked. It may be packed, with `Content-Encoding: gzip`."),
     responses(
         (status = 204, description = "The chunk is there."),
         (status = 409, description = "`lease_lost`, `chunk_conflict`: another body is there. `limit_reached`: the log is full."),
@@ -53,8 +54,9 @@ pub(crate) async fn put_log(
     params(
         ("id" = String, Path, description = "The job."),
         ("n" = u32, Path, description = "The attempt."),
-        ("name" = String, Path, description = "Named like a queue."),
-        ("x-lease-token" = String, Header, description = "What the robot was given with the attempt."),
+        ("name" = String, Path, pattern = "^[a-z0-9][a-z0-9._-]{0,62}$", description = "Named like a queue."),
+        ("x-lease-token" = String, Header, min_length = 1, max_length = 100, pattern = "^[!-~]([ -~]*[!-~])?$",
+            description = "What the robot was given with the attempt."),
     ),
     request_body(content = serde_json::Value, description = "Any JSON, at most 64 KiB as compact JSON."),
     responses(

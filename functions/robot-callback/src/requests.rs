@@ -2,36 +2,44 @@
 
 use std::collections::BTreeMap;
 
+use app::openapi;
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 use utoipa::ToSchema;
 
 /// A robot that introduces itself.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "name": "desk-7", "queues": ["default"], "capabilities": ["browser"], "environment": null, "max_jobs": 1,
     "version": "1.4.0", "labels": {}
 }))]
 pub struct RegisterRobot {
     /// What people call it.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub name: String,
     /// The queues it serves; `default` alone unless it is said otherwise.
-    #[schema(min_items = 1, max_items = 20)]
+    #[schema(min_items = 1, max_items = 20, pattern = "^[a-z0-9][a-z0-9._-]{0,62}$")]
     pub queues: Option<Vec<String>>,
     /// What it can do.
-    #[schema(max_items = 100)]
+    #[schema(
+        max_items = 100,
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     pub capabilities: Option<Vec<String>>,
     /// The environment it stands in.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub environment: Option<String>,
     /// How many jobs it may hold at once.
     #[schema(minimum = 1, maximum = 100, default = 1)]
     pub max_jobs: Option<u32>,
     /// The version of its software.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub version: Option<String>,
     /// Names and values of your own, at most 20.
+    #[schema(schema_with = openapi::labels)]
     pub labels: Option<BTreeMap<String, String>>,
 }
 
@@ -61,6 +69,7 @@ pub struct RobotSettings {
 
 /// What a robot has when it starts.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct OpenSession {
     /// The jobs it still works on. It loses all others at once.
     #[schema(max_items = 200)]
@@ -69,12 +78,16 @@ pub struct OpenSession {
 
 /// A job that a robot works on.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct HeldJob {
     /// The job.
+    #[schema(format = "uuid")]
     pub job_id: String,
     /// The attempt.
+    #[schema(format = "int64", minimum = 0, maximum = 4_294_967_295.0)]
     pub attempt: u32,
     /// What it was given with it.
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub lease_token: String,
 }
 
@@ -87,6 +100,7 @@ pub struct SessionOpened {
 
 /// What a robot says of itself.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "epoch": 7, "seq": 41, "state": "busy", "free_slots": 0,
     "running": [{ "job_id": "01890a5d-ac96-774b-bcce-b302099a8057", "attempt": 1, "lease_token": "lt_…",
@@ -110,12 +124,16 @@ pub struct SyncRequest {
 
 /// A job that a robot works on.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct RunningJob {
     /// The job.
+    #[schema(format = "uuid")]
     pub job_id: String,
     /// The attempt.
+    #[schema(format = "int64", minimum = 0, maximum = 4_294_967_295.0)]
     pub attempt: u32,
     /// What it was given with it.
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub lease_token: String,
     /// How far it is.
     pub progress: Option<ReportedProgress>,
@@ -123,6 +141,7 @@ pub struct RunningJob {
 
 /// How far a job is.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ReportedProgress {
     /// 0 to 100.
     #[schema(minimum = 0, maximum = 100)]
@@ -195,9 +214,11 @@ pub struct AssignedJob {
 
 /// The end of an attempt.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({ "lease_token": "lt_…", "outcome": "succeeded", "result": { "pages": 3 } }))]
 pub struct FinishReport {
     /// What it was given with the attempt.
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub lease_token: String,
     /// `succeeded`, `failed` or `cancelled`.
     #[schema(pattern = "^(succeeded|failed|cancelled)$")]
@@ -207,12 +228,13 @@ pub struct FinishReport {
     /// Why it failed; only with `failed`.
     pub error: Option<ReportedError>,
     /// When to try again, in place of the backoff; only with `failed`.
-    #[schema(minimum = 0)]
+    #[schema(format = "int64", minimum = 0, maximum = 4_294_967_295.0)]
     pub retry_after_seconds: Option<u32>,
 }
 
 /// Why an attempt failed.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ReportedError {
     /// `application`: trying again can help. `business`: it cannot.
     #[schema(pattern = "^(application|business)$")]
@@ -235,7 +257,9 @@ pub struct FinishAnswer {
 
 /// A job that is given back unstarted.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ReleaseJob {
     /// What it was given with the attempt.
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub lease_token: String,
 }

@@ -21,7 +21,7 @@ pub(crate) const LISTED_MAX: usize = 200;
 #[utoipa::path(
     post, path = "/v1/robots/{id}/session", tag = "Robot protocol", security(("bearer" = ["robot"])),
     params(("id" = String, Path, description = "The robot's own id.")),
-    request_body = OpenSession,
+    request_body(content = Option<OpenSession>),
     responses((status = 200, description = "The session.", body = SessionOpened)),
 )]
 pub(crate) async fn open_session(

@@ -26,7 +26,8 @@ use crate::{
 #[utoipa::path(
     post, path = "/v1/jobs", tag = "Jobs", security(("bearer" = ["jobs:write"])),
     params(
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable ASCII characters."),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$",
+            description = "1 to 255 printable ASCII characters."),
         ("traceparent" = Option<String>, Header, description = "The W3C trace context that the robot is handed."),
     ),
     request_body = SubmitJob,

@@ -2,22 +2,30 @@
 
 use std::collections::BTreeMap;
 
+use app::openapi;
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr,
+        schema::{ObjectBuilder, Schema, SchemaType, Type},
+    },
+};
 
 /// A job to be run.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "workflow": "invoice-export", "payload": { "month": "2026-10" }, "queue": "default", "priority": 5,
     "retry": { "max_attempts": 3 }, "requires": { "capabilities": ["browser"] }, "labels": { "team": "finance" }
 }))]
 pub struct SubmitJob {
     /// What the robot is to run: 1 to 200 characters, none of them control characters.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub workflow: String,
     /// Which version of it: 1 to 100 characters.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub workflow_version: Option<String>,
     /// What the robot is given: any JSON, at most 256 KiB as compact JSON.
     pub payload: Option<Value>,
@@ -50,11 +58,13 @@ pub struct SubmitJob {
     /// At most one unfinished job of a queue holds a key.
     pub dedup: Option<DedupRequest>,
     /// Names and values of your own, at most 20: names like queues', values up to 200 characters.
+    #[schema(schema_with = openapi::labels)]
     pub labels: Option<BTreeMap<String, String>>,
 }
 
 /// How long a job may wait and run, in seconds: 1 to 604,800.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct TimeoutsRequest {
     /// From `ready_at`; absent waits for ever.
     #[schema(minimum = 1, maximum = 604_800)]
@@ -66,6 +76,7 @@ pub struct TimeoutsRequest {
 
 /// How often and when a job is tried again.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct RetryRequest {
     /// How many attempts may start; 1 never runs it twice.
     #[schema(minimum = 1, maximum = 100, default = 3)]
@@ -86,31 +97,47 @@ pub struct RetryRequest {
 
 /// What a robot must have to get a job.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct RequiresRequest {
     /// All of these; at most 20, and 512 bytes together.
-    #[schema(max_items = 20)]
+    #[schema(
+        max_items = 20,
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     pub capabilities: Option<Vec<String>>,
     /// This environment.
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub environment: Option<String>,
     /// This one robot, by its id.
+    #[schema(pattern = "^rob_[A-Za-z0-9]{1,40}$")]
     pub robot: Option<String>,
 }
 
 /// What makes one fit robot better than another.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PrefersRequest {
     /// The more of these the better; at most 20, and 512 bytes together.
-    #[schema(max_items = 20)]
+    #[schema(
+        max_items = 20,
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     pub capabilities: Option<Vec<String>>,
     /// This robot before all others, by its id.
+    #[schema(pattern = "^rob_[A-Za-z0-9]{1,40}$")]
     pub robot: Option<String>,
 }
 
 /// A key that at most one unfinished job of a queue holds.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct DedupRequest {
     /// The key.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(min_length = 1, max_length = 255, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub key: String,
     /// What happens when another unfinished job holds it.
     #[schema(pattern = "^(return|reject|replace)$", default = "return")]
@@ -119,6 +146,7 @@ pub struct DedupRequest {
 
 /// Jobs to be run.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct BulkSubmit {
     /// The jobs, each of which stands alone.
     #[schema(min_items = 1, max_items = 1_000)]
@@ -126,14 +154,37 @@ pub struct BulkSubmit {
 }
 
 /// A job of a bulk.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub struct BulkedJob {
     /// The job.
     #[serde(flatten)]
     pub job: SubmitJob,
     /// Like the header `Idempotency-Key` of a single submit.
-    #[schema(min_length = 1, max_length = 255)]
     pub idempotency_key: Option<String>,
+}
+
+impl PartialSchema for BulkedJob {
+    /// One object with all fields: two of which each knows only its own would refuse each other's.
+    fn schema() -> RefOr<Schema> {
+        let key = ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .description(Some("Like the header `Idempotency-Key` of a single submit."))
+            .min_length(Some(1))
+            .max_length(Some(255))
+            .pattern(Some("^[ -~]*$"));
+        let mut schema = SubmitJob::schema();
+        if let RefOr::T(Schema::Object(job)) = &mut schema {
+            job.description = Some("A job of a bulk.".to_owned());
+            job.properties.insert("idempotency_key".to_owned(), key.into());
+        }
+        schema
+    }
+}
+
+impl ToSchema for BulkedJob {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        SubmitJob::schemas(schemas);
+    }
 }
 
 /// What became of each job.

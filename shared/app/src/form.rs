@@ -43,6 +43,12 @@ impl<'a> Form<'a> {
         self.note(reader(&field))
     }
 
+    /// What is at `name`, if it is there, `null` included.
+    pub fn given<T>(&mut self, name: &'static str, reader: impl FnOnce(&Field<'a>) -> Read<T>) -> Option<T> {
+        let field = self.find(name)?;
+        self.note(reader(&field))
+    }
+
     /// What is at each name that begins with `prefix`, with the rest of that name.
     pub fn prefixed<T>(&mut self, prefix: &'static str, reader: impl Fn(&str, &Field<'a>) -> Read<T>) -> Vec<T> {
         self.asked.push(prefix);
@@ -72,11 +78,14 @@ impl<'a> Form<'a> {
     }
 
     fn take(&mut self, name: &'static str) -> Option<Field<'a>> {
+        self.find(name).filter(|field| !field.is_null())
+    }
+
+    fn find(&mut self, name: &'static str) -> Option<Field<'a>> {
         self.asked.push(name);
         let place = self.members.iter().position(|(member, _)| member == name)?;
         self.taken[place] = true;
-        let field = self.field(place);
-        (!field.is_null()).then_some(field)
+        Some(self.field(place))
     }
 
     fn field(&self, place: usize) -> Field<'a> {

@@ -3,8 +3,9 @@
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-/// How deep arrays and objects may lie within each other.
-pub const DEPTH_MAX: usize = 128;
+/// How deep arrays and objects may lie within each other. Answers lay up to four more around what came, as a sync does around
+/// a checkpoint, and many readers of JSON give up at 128.
+pub const DEPTH_MAX: usize = 120;
 
 /// Why bytes are no JSON that is taken; the message is for the person who sent them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

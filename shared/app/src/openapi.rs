@@ -1,5 +1,7 @@
 //! The `OpenAPI` document: what the handlers say of themselves, and what is true of all of them.
 
+mod shapes;
+
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -7,12 +9,13 @@ use utoipa::{
     OpenApi, ToSchema,
     openapi::{
         self, Components, Content, HeaderBuilder, Info, Ref, RefOr, Response, ResponseBuilder, Tag,
-        path::{Operation, ParameterIn},
-        schema::{ObjectBuilder, Type},
+        path::{Operation, Parameter, ParameterIn},
+        schema::{ObjectBuilder, Schema, SchemaType, Type},
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
 
+pub use self::shapes::{LETTERS, SLUG, labels};
 use crate::problem::Code;
 
 /// The name of the bearer scheme, which handlers name with the scope they need.
@@ -96,6 +99,7 @@ pub fn merged(documents: impl IntoIterator<Item = openapi::OpenApi>) -> openapi:
     add_schemes(components);
     describe_codes(components);
     add_common_answers(components);
+    shapes::add_rules(components);
     for item in whole.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
         operations.into_iter().flatten().for_each(complete);
@@ -225,7 +229,22 @@ fn complete(operation: &mut Operation) {
             finish_response(response);
         }
     }
+    let headers = operation.parameters.iter_mut().flatten();
+    headers.for_each(never_null);
     accept_both_schemes(operation);
+}
+
+/// A parameter that need not be there is absent; text cannot be `null`.
+fn never_null(param: &mut RefOr<Parameter>) {
+    if let RefOr::T(Parameter {
+        schema: Some(RefOr::T(Schema::Object(schema))),
+        ..
+    }) = param
+        && let SchemaType::Array(types) = &schema.schema_type
+        && let Some(only) = types.iter().find(|only| **only != Type::Null)
+    {
+        schema.schema_type = SchemaType::Type(only.clone());
+    }
 }
 
 /// Gives a refusal its document, and every answer its id.

@@ -194,7 +194,7 @@ fn probe(document: &Value, schema: &Value, pointer: &str, objects: &mut Vec<(Str
         };
     }
     let properties = properties(document, &schema);
-    let is_map = schema.get("additionalProperties").is_some();
+    let is_map = schema.get("additionalProperties").is_some_and(Value::is_object);
     if is_map || (properties.is_empty() && schema["type"] != "object") {
         return if is_map { json!({}) } else { Value::Null };
     }

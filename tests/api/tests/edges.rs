@@ -132,3 +132,44 @@ async fn health_is_read_anew_after_five_seconds_and_not_before() {
     world.clock.advance(Duration::from_millis(1));
     assert_eq!(ready().await, 1);
 }
+
+#[tokio::test]
+async fn a_body_that_need_not_be_there_may_be_null() {
+    let world = world().await;
+    let robot = world.robot(&json!({ "name": "r" })).await;
+    assert_eq!(robot.open_session(&json!(null)).await, 2);
+    let job = world.submit(&json!({ "workflow": "a" })).await;
+    let path = format!("/v1/jobs/{}/cancel", job["id"].as_str().expect("an id"));
+    assert_eq!(world.post(&path, &json!(null)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_filter_of_nothing_but_null_is_refused() {
+    let world = world().await;
+    let body = json!({ "filter": { "queue": null, "state": null } });
+    let reply = world.post("/v1/jobs/bulk-cancel", &body).await;
+    reply.is_invalid_at(&["/filter/queue", "/filter/state"]);
+}
+
+#[tokio::test]
+async fn what_is_taken_is_no_deeper_than_readers_go_wherever_it_is_answered() {
+    let world = world().await;
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    let submit = async |depth: usize| {
+        let body = format!(r#"{{"workflow":"a","payload":{}}}"#, nested(depth));
+        let call = Call::new("POST", "/v1/jobs").key(&world.admin);
+        world.send(call.body("application/json", body)).await
+    };
+    submit(app::json::DEPTH_MAX).await.refuses(400, "malformed_json");
+    assert_eq!(submit(app::json::DEPTH_MAX - 1).await.status, 201);
+    // The reader of these tests goes as deep as most do.
+    assert_eq!(world.get("/v1/jobs").await.json()["items"][0]["workflow"], "a");
+    let robot = world.robot(&json!({ "name": "r" })).await;
+    let lease = robot.take().await;
+    let checkpoint = nested(app::json::DEPTH_MAX);
+    let reply = robot.put(&lease, "checkpoints/c", "application/json", checkpoint.as_bytes());
+    assert_eq!(reply.await.status, 204);
+    robot.open_session(&json!({})).await;
+    let given = robot.sync(1, &[]).await;
+    assert!(given["assign"][0]["checkpoints"]["c"].is_array(), "{given}");
+}

@@ -35,7 +35,7 @@ pub struct JsonBody(String);
 #[derive(Clone, Debug)]
 pub struct BulkBody(String);
 
-/// A body of JSON where there need not be one: none is an empty object.
+/// A body of JSON where there need not be one: none, or `null`, is an empty object.
 #[derive(Clone, Debug)]
 pub struct OptionalJsonBody(String);
 
@@ -92,7 +92,7 @@ impl FromRequest<App> for OptionalJsonBody {
 
     async fn from_request(request: Request, _app: &App) -> Result<Self, Problem> {
         let body = json_bytes(request, BODY_BYTES_MAX).await?;
-        if body.is_empty() {
+        if body.is_empty() || body.trim_ascii() == b"null" {
             return Ok(Self("{}".to_owned()));
         }
         checked(&body).map(Self)

@@ -23,10 +23,12 @@ pub(super) fn read(list: &str, text: &str) -> Option<Position> {
         return None;
     }
     let (micros, id) = body.split_once('/')?;
-    Some(Position {
+    let position = Position {
         listed_at: Timestamp::from_micros(micros.parse().ok()?),
         id: id.to_owned(),
-    })
+    };
+    // The checksum is no secret: only what would be written so is read.
+    (written(list, &position) == text).then_some(position)
 }
 
 /// Tells a changed cursor, and one of another list.
@@ -58,6 +60,15 @@ mod tests {
             let mut bad = good.clone().into_bytes();
             bad[place] = if bad[place] == b'A' { b'B' } else { b'A' };
             assert_eq!(read("jobs", &String::from_utf8_lossy(&bad)), None, "character {place}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_that_is_never_written_is_not_read_though_its_checksum_is_right() {
+        for body in ["+5/a", "007/a", "-0/a", "5"] {
+            let sum = checksum("jobs", body);
+            let forged = BASE64_URL_SAFE_NO_PAD.encode(format!("{sum:08x}/{body}"));
+            assert_eq!(read("jobs", &forged), None, "{body}");
         }
     }
 }
