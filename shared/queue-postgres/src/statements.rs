@@ -47,17 +47,19 @@ impl Connections {
 
     /// A transaction, which is rolled back when it is dropped.
     pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
-        let pool = self.pool();
-        Ok(match self.opening() {
-            Some(opening) => Transaction {
-                inner: pool.begin_with(AssertSqlSafe(opening.clone())).await?,
-                is_named: false,
-            },
-            None => Transaction {
-                inner: pool.begin().await?,
-                is_named: true,
-            },
-        })
+        let (pool, opening) = (self.pool().clone(), self.opening().cloned());
+        let is_named = opening.is_none();
+        // A caller may be cut off while its transaction begins, as one whose client hangs up is. sqlx rolls back only what
+        // has begun, so the session would stay in a transaction that is nobody's: what another caller wrote on it would be
+        // acknowledged, and gone with the session. Therefore it always begins, and is rolled back if nobody is left.
+        let beginning = tokio::spawn(async move {
+            match opening {
+                Some(opening) => pool.begin_with(AssertSqlSafe(opening)).await,
+                None => pool.begin().await,
+            }
+        });
+        let inner = beginning.await.map_err(|_| Error::WorkerCrashed)??;
+        Ok(Transaction { inner, is_named })
     }
 }
 

@@ -1,0 +1,46 @@
+//! Callers that are cut off, as those are whose clients hang up.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{future::poll_fn, task::Poll};
+
+use queue::store::Store;
+use queue_conformance::samples::{job, lane, load, put};
+use queue_postgres::{PostgresOptions, PostgresStore};
+use servers::Cluster;
+
+/// A claim is over before it was waited for so many times.
+const WAITS: usize = 24;
+
+#[tokio::test]
+async fn what_is_written_after_a_claim_was_cut_off_is_there_for_everybody() {
+    let url = servers::shared().and_then(Cluster::fresh_database).unwrap();
+    // One session, so that the next caller has the one of who was cut off.
+    let options = PostgresOptions { max_connections: 1 };
+    let store = PostgresStore::connect(&url, options).await.unwrap();
+    store.migrate().await.unwrap();
+    let other = PostgresStore::connect(&url, options).await.unwrap();
+    for waits in 0..WAITS {
+        cut_off_after(waits, store.claim(&[lane("default", "")], 1, Box::new(|_| vec![]))).await;
+        let written = put(&store, job(&waits.to_string())).await;
+        let seen = load(&other, &written.key).await;
+        assert_eq!(
+            seen,
+            Some(written),
+            "after a claim that was cut off at its wait {waits}"
+        );
+    }
+}
+
+/// Drops the call when it waits for the time after so many.
+async fn cut_off_after<T>(mut waits: usize, call: impl Future<Output = T>) {
+    let mut call = Box::pin(call);
+    poll_fn(|context| {
+        if waits == 0 {
+            return Poll::Ready(());
+        }
+        waits -= 1;
+        call.as_mut().poll(context).map(drop)
+    })
+    .await;
+}
