@@ -104,22 +104,19 @@ pub(crate) fn check(evidence: &Evidence) -> Vec<Defect> {
     let cancelled = cancelled(evidence);
     for found in &evidence.jobs {
         let marks = by_job.get(found.job.id.as_str()).map_or(&[][..], Vec::as_slice);
-        match order_of(found).and_then(|number| evidence.orders.get(&number)) {
-            Some(order) => {
-                let case = job::Case {
-                    order,
-                    found,
-                    marks,
-                    was_cancelled: cancelled.contains(&order.number),
-                    capabilities: &evidence.capabilities,
-                };
-                defects.extend(case.check());
-            }
-            None => {
-                let what = format!("nobody submitted it ({:?}, {})", found.job.labels, found.job.state);
-                defects.push(Defect::of_job(Rule::Unexpected, &found.job.id, what));
-            }
-        }
+        let Some(order) = order_of(found).and_then(|number| evidence.orders.get(&number)) else {
+            let what = format!("nobody submitted it ({:?}, {})", found.job.labels, found.job.state);
+            defects.push(Defect::of_job(Rule::Unexpected, &found.job.id, what));
+            continue;
+        };
+        let case = job::Case {
+            order,
+            found,
+            marks,
+            was_cancelled: cancelled.contains(&order.number),
+            capabilities: &evidence.capabilities,
+        };
+        defects.extend(case.check());
     }
     defects.extend(strays(evidence, &by_job));
     defects.extend(evidence.audit.iter().map(|fault| Defect::of_run(Rule::Audit, fault)));

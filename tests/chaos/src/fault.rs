@@ -131,6 +131,22 @@ impl Kind {
         }
     }
 
+    /// Whether all jobs have to do with what it hits.
+    const fn is_central(self) -> bool {
+        matches!(
+            self,
+            Kind::ServerKilled | Kind::ServerPaused | Kind::StoreStopped | Kind::StorePaused
+        )
+    }
+
+    /// Whether the two can be under way at the same time. What is held still hangs whoever asks it: with a second one away, nothing
+    /// would happen at all for most of the time, and little could go wrong.
+    const fn goes_with(self, other: Kind) -> bool {
+        let hangs = matches!(self, Kind::ServerPaused | Kind::StorePaused)
+            || matches!(other, Kind::ServerPaused | Kind::StorePaused);
+        !(hangs && self.is_central() && other.is_central())
+    }
+
     fn target(self, size: Size, chance: &mut StdRng) -> Target {
         match self {
             Kind::ServerKilled | Kind::ServerPaused => Target::Server(chance.random_range(0..size.servers)),
@@ -153,13 +169,19 @@ pub(crate) fn plan(store: StoreKind, size: Size, seed: u64) -> Vec<Fault> {
     let mut busy: BTreeMap<Target, Duration> = BTreeMap::new();
     let mut now = gap(&mut chance);
     while now < size.span {
-        let kind = wanted.last().copied().unwrap_or_else(|| by_weight(kinds, &mut chance));
+        let under_way: Vec<Kind> = faults
+            .iter()
+            .filter(|fault| fault.begins + fault.lasts > now)
+            .map(|fault| fault.kind)
+            .collect();
+        let fits = |kind: &Kind| under_way.iter().all(|other| kind.goes_with(*other));
+        let kind = wanted.iter().copied().find(fits);
+        let kind = kind.unwrap_or_else(|| by_weight(kinds, &mut chance));
         let target = kind.target(size, &mut chance);
         let lasts = Duration::from_millis(chance.random_range(kind.lasts_ms()));
-        let under_way = faults.iter().filter(|fault| fault.begins + fault.lasts > now).count();
         let is_busy = busy.get(&target).is_some_and(|until| *until > now);
-        if !is_busy && under_way < AT_ONCE_MAX {
-            wanted.pop();
+        if !is_busy && under_way.len() < AT_ONCE_MAX && fits(&kind) {
+            wanted.retain(|wanted| *wanted != kind);
             busy.insert(target, now + lasts + REST);
             faults.push(Fault {
                 number: faults.len(),
@@ -218,6 +240,25 @@ mod tests {
                 let kinds: BTreeSet<Kind> = minutes(1, seed, store).iter().map(|fault| fault.kind).collect();
                 let all: BTreeSet<Kind> = Kind::on(store).iter().map(|(kind, _)| *kind).collect();
                 assert_eq!(kinds, all, "{store:?} by the seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn while_one_hangs_the_others_are_there() {
+        for seed in 0..20 {
+            let faults = minutes(3, seed, StoreKind::Sqs);
+            let paused = faults.iter().filter(|fault| fault.kind == Kind::ServerPaused);
+            for fault in paused {
+                let ends = fault.begins + fault.lasts;
+                let beside = faults
+                    .iter()
+                    .filter(|other| other.begins < ends && other.begins + other.lasts > fault.begins);
+                assert_eq!(
+                    beside.filter(|other| other.kind.is_central()).count(),
+                    1,
+                    "by the seed {seed}"
+                );
             }
         }
     }

@@ -107,13 +107,11 @@ impl Process {
     /// Tells it to end, and how it did; kills it when it takes longer than `patience`, and tells nothing.
     pub(crate) async fn stop(mut self, patience: Duration) -> Option<ExitStatus> {
         self.signal(Signal::SIGTERM);
-        match tokio::time::timeout(patience, self.child.wait()).await {
-            Ok(Ok(status)) => Some(status),
-            _ => {
-                self.kill().await;
-                None
-            }
+        if let Ok(Ok(status)) = tokio::time::timeout(patience, self.child.wait()).await {
+            return Some(status);
         }
+        self.kill().await;
+        None
     }
 }
 
@@ -128,6 +126,8 @@ pub(crate) fn told(status: ExitStatus) -> String {
 
 #[cfg(test)]
 mod tests {
+    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+
     use super::*;
 
     #[tokio::test]
@@ -152,6 +152,9 @@ mod tests {
         sleep.arg("600");
         let process = Process::start(sleep, &folder.path().join("log"), &guard).expect("it runs");
         process.signal(Signal::SIGSTOP);
+        // One that is told to end before it stands still ends.
+        let still = waitpid(process.id, Some(WaitPidFlag::WUNTRACED)).expect("it stands still");
+        assert!(matches!(still, WaitStatus::Stopped(..)), "{still:?}");
         assert_eq!(process.stop(Duration::from_millis(1)).await, None);
     }
 }
