@@ -5,12 +5,10 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 /// Each measurement that a run makes which asks for these backlogs and these batches.
-const MEASUREMENTS: [&str; 12] = [
+const MEASUREMENTS: [&str; 10] = [
     "submit singly",
     "submit in 1,000s",
-    "drain, 1 worker, batches of 10",
     "drain, 1 worker, batches of 100",
-    "drain, 2 workers, batches of 10",
     "drain, 2 workers, batches of 100",
     "one by one, 10 at a time",
     "steady state",
@@ -26,7 +24,7 @@ const SMALL: [&str; 14] = [
     "--jobs",
     "200",
     "--batches",
-    "10,100",
+    "100",
     "--seconds",
     "0.5",
     "--ready",
@@ -59,8 +57,10 @@ fn a_small_comparison_reports_every_case_of_everybody() {
     assert!(claims["of_least_backlog"].as_f64() > Some(0.0), "{claims}");
     let held = standing(&report, "with a transaction held open", "raw");
     assert!(held["of_steady"].is_number(), "{held}");
+    let drained = standing(&report, "drain, 2 workers, batches of 100", "remuda");
+    assert!(drained["of_raw"].as_f64() > Some(0.0), "{drained}");
     // Two row versions die of each row: when it is claimed and when it is finished.
-    let drained = standing(&report, "drain, 1 worker, batches of 10", "raw");
+    let drained = standing(&report, "drain, 1 worker, batches of 100", "raw");
     assert_eq!(drained["rows_died_per_job"].as_f64(), Some(2.0), "{drained}");
     let drawn = std::fs::read_to_string(&chart).expect("the chart is drawn");
     assert!(drawn.contains("submit singly (jobs/s)") && drawn.contains(">remuda</text>"));
@@ -74,12 +74,17 @@ fn standing<'a>(report: &'a Value, name: &str, contestant: &str) -> &'a Value {
     found.unwrap_or_else(|| panic!("nothing is told of {name} by {contestant}"))
 }
 
-/// Every standing has a figure of each round, and is held against the limit.
+/// Every standing has a figure of each round.
 fn check(standing: &Value) {
     assert_eq!(standing["without"], Value::Null, "{standing}");
     assert_eq!(standing["rounds"].as_array().map(Vec::len), Some(1), "{standing}");
-    let has = |name: &str| standing[name]["median"].as_f64() > Some(0.0);
+    let has = |name: &str| standing[name]["median"].is_number();
     assert!(has("rate") || has("p50_us"), "{standing}");
-    assert!(standing["of_raw"].as_f64() > Some(0.0), "{standing}");
-    assert!(standing["wal_bytes_per_job"].as_f64() > Some(0.0), "{standing}");
+    // Of the steady state, more was written than was counted.
+    let all_counted = !["steady", "held"].contains(&standing["group"].as_str().expect("it is of a group"));
+    assert_eq!(
+        standing["wal_bytes_per_job"].as_f64() > Some(0.0),
+        all_counted,
+        "{standing}"
+    );
 }

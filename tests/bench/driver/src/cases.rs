@@ -19,7 +19,7 @@ const WAITING_MAX: u64 = 5_000;
 /// Into how many parts the steady state is cut.
 const PARTS: u32 = 10;
 
-/// How long the steady state runs before it is measured, at most.
+/// How long the steady state runs from its first job before it is measured, at most.
 const WARM_UP_MAX: Duration = Duration::from_secs(2);
 
 /// How often it is asked whether something changed where nothing tells of it.
@@ -150,8 +150,9 @@ async fn steady<P: Peer>(peer: Arc<P>, way: Way, call: &Call) -> anyhow::Result<
     if let Some(why) = peer.skips(way) {
         return Ok(Figures::skipped(why));
     }
-    let workers = Workers::start(&peer, way, u64::MAX);
+    let mut workers = Workers::start(&peer, way, 1);
     let producer = tokio::spawn(produce(Arc::clone(&peer), Arc::clone(&workers.seen)));
+    ensure!(workers.all_begin(FINISH_MAX).await?, "no job ever began");
     sleep(WARM_UP_MAX.min(call.time() / PARTS)).await;
     let (begun, before) = (Instant::now(), workers.seen.count());
     let mut rates = Vec::new();

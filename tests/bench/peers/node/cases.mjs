@@ -77,6 +77,9 @@ async function steady(script, peer, call) {
   const workers = new Workers(script, call.url, way);
   await workers.start();
   const producer = produce(peer, workers);
+  if (!(await workers.reach(1, PATIENCE))) {
+    throw new Error("no job ever began");
+  }
   await sleep(Math.min(WARM_UP_MAX, call.seconds / PARTS) * 1000);
   const [begun, before] = [performance.now(), workers.count()];
   const rates = [];

@@ -109,6 +109,8 @@ async def steady(module: Any, peer: Any, call: Namespace) -> dict:
     try:
         await workers.start()
         producer = asyncio.create_task(produce(peer, workers))
+        if not await workers.reach(1, PATIENCE):
+            raise RuntimeError("no job ever began")
         await asyncio.sleep(min(WARM_UP_MAX, call.seconds / PARTS))
         begun, before = time.perf_counter(), workers.count()
         part_begun, part_before = begun, before

@@ -94,7 +94,7 @@ class Peer:
 
     def does(self, way: Way) -> str:
         count, batch = managers(way)
-        return f"asyncpg, {count} managers a process, batch_size={batch}; unfenced"
+        return f"asyncpg, managers a process: {count}, batch_size={batch}; unfenced"
 
 
 def managers(way: Way) -> tuple[int, int]:

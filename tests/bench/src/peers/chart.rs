@@ -15,6 +15,8 @@ const BAR: u32 = 16;
 const ROW: u32 = 22;
 const TITLE: u32 = 34;
 
+const MICROS_A_MILLI: f64 = 1_000.0;
+
 const OURS: &str = "#b3541e";
 const LIMIT: &str = "#8a8a8a";
 const KEEPING: &str = "#2f6f8f";
@@ -49,12 +51,16 @@ pub(crate) fn svg(report: &Report) -> String {
 
 impl<'a> Bar<'a> {
     fn of(standing: &'a Standing) -> Option<Self> {
-        let figure = match (standing.rate, standing.p50_us) {
-            (Some(rate), _) => rate.median,
-            (None, Some(time)) => time.median / 1_000.0,
-            (None, None) => return None,
+        let median = standing.figure()?.median;
+        let unit = if standing.group.is_of_time() {
+            MICROS_A_MILLI
+        } else {
+            1.0
         };
-        Some(Self { standing, figure })
+        Some(Self {
+            standing,
+            figure: median / unit,
+        })
     }
 
     fn colour(&self) -> &'static str {
@@ -91,7 +97,7 @@ fn legend(out: &mut String, top: u32) -> u32 {
 
 /// Draws a panel and gives its height.
 fn panel(out: &mut String, name: &str, bars: &[Bar<'_>], top: u32) -> u32 {
-    let is_rate = bars.iter().any(|it| it.standing.rate.is_some());
+    let is_rate = bars.iter().all(|it| !it.standing.group.is_of_time());
     let unit = if is_rate {
         "jobs/s"
     } else {

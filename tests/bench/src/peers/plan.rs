@@ -26,6 +26,18 @@ pub(crate) enum Group {
     Held,
 }
 
+impl Group {
+    /// Whether contestants are compared by how long something takes, not by how many jobs a second go through.
+    pub(crate) const fn is_of_time(self) -> bool {
+        matches!(self, Self::Latency | Self::Claim)
+    }
+
+    /// Whether what the server wrote meanwhile was written for the jobs that were counted, and for no others.
+    pub(crate) const fn is_all_counted(self) -> bool {
+        !matches!(self, Self::Steady | Self::Held)
+    }
+}
+
 /// What the plan is made of.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Sizes {

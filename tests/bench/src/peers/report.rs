@@ -61,7 +61,7 @@ pub(crate) struct Standing {
     #[serde(skip)]
     pub(crate) who: Contestant,
     pub(crate) did: String,
-    /// Jobs a second.
+    /// Jobs a second; where the time from submit to start is measured, those that were submitted.
     pub(crate) rate: Option<Spread>,
     /// Of single calls, claims or waits, in microseconds.
     pub(crate) p50_us: Option<Spread>,
@@ -130,20 +130,18 @@ impl Standing {
         };
         let per_job = |pick: fn(&Outcome) -> i64| {
             let each = |it: &Outcome| (it.figures.jobs > 0).then(|| number(pick(it)) / jobs(it));
-            spread(&each).map(|it| it.median)
+            spread(&each).filter(|_| group.is_all_counted()).map(|it| it.median)
         };
         let without = rounds
             .iter()
             .find_map(|it| it.failed.clone().or_else(|| it.figures.skipped.clone()));
-        // A time to submit or to wait says nothing of jobs a second: the one client, or the given rate, decides it.
-        let has_rate = !matches!(group, Group::Latency | Group::Claim);
         Self {
             measurement: name.to_owned(),
             group,
             contestant: who.name(),
             who,
             did: good.first().map(|it| it.figures.did.clone()).unwrap_or_default(),
-            rate: spread(&|it| it.figures.rate().filter(|_| has_rate)),
+            rate: spread(&|it| it.figures.rate().filter(|_| group != Group::Claim)),
             p50_us: spread(&|it| it.figures.latency.map(|it| micros(it.p50_us))),
             p99_us: spread(&|it| it.figures.latency.map(|it| micros(it.p99_us))),
             poll_us: good.first().map(|it| it.figures.poll_us).unwrap_or_default(),
@@ -159,9 +157,17 @@ impl Standing {
         }
     }
 
-    /// What it is compared by.
-    fn figure(&self) -> Option<f64> {
-        self.rate.or(self.p50_us).map(|it| it.median)
+    /// What it is compared by: a rate, or a time in microseconds.
+    pub(crate) fn figure(&self) -> Option<Spread> {
+        if self.group.is_of_time() {
+            self.p50_us
+        } else {
+            self.rate
+        }
+    }
+
+    fn median(&self) -> Option<f64> {
+        self.figure().map(|it| it.median)
     }
 
     /// Jobs a second in the last tenth of the time.
@@ -183,19 +189,19 @@ fn compare(standings: &mut [Standing]) {
         let raw = rivals
             .iter()
             .find(|it| it.who == Contestant::Raw)
-            .and_then(|it| it.figure());
+            .and_then(|it| it.median());
         let keeping = rivals.iter().filter(|it| it.who.is_peer_that_keeps());
-        let keeping = keeping.filter_map(|it| it.figure());
+        let keeping = keeping.filter_map(|it| it.median());
         // More jobs a second are better, and less time is.
-        let best = if this.rate.is_some() {
-            keeping.max_by(f64::total_cmp)
-        } else {
+        let best = if this.group.is_of_time() {
             keeping.min_by(f64::total_cmp)
+        } else {
+            keeping.max_by(f64::total_cmp)
         };
         let own = standings.iter().filter(|it| it.who == this.who);
         let least = own.clone().find(|it| it.group == Group::Claim).and_then(|it| it.p99_us);
         let steady = own.clone().find(|it| it.group == Group::Steady).and_then(|it| it.rate);
-        let ratio = |of: Option<f64>| Some(this.figure()? / of.filter(|it| *it > 0.0)?);
+        let ratio = |of: Option<f64>| Some(this.median()? / of.filter(|it| *it > 0.0)?);
         let (of_raw, of_best) = (ratio(raw), ratio(best));
         let is = |group| (this.group == group).then_some(());
         let of_least = is(Group::Claim).and_then(|()| Some(this.p99_us?.median / least?.median));

@@ -72,8 +72,9 @@ fn measurement(standings: &[&Standing]) -> Table {
         "",
     ]);
     for it in standings {
-        let spread = it.rate.or(it.p50_us.map(millis));
-        let digits = if it.rate.is_some() { 0 } else { 2 };
+        let of_time = it.group.is_of_time();
+        let spread = it.figure().map(|it| if of_time { millis(it) } else { it });
+        let digits = if of_time { 2 } else { 0 };
         table.add_row([
             it.contestant.to_owned(),
             median(it.rate, 0),

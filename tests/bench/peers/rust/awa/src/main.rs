@@ -16,6 +16,8 @@ use clap::Parser;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 
 const QUEUE: &str = "bench";
 
@@ -75,7 +77,10 @@ fn options() -> InsertOpts {
 #[async_trait]
 impl Peer for Awa {
     async fn set_up(&self) -> anyhow::Result<()> {
-        Ok(migrations::run(&self.pool).await?)
+        let pool = self.pool.clone();
+        // What it waits on cannot be shown to be fit for any thread, so it gets one of its own.
+        let migrate = move || Handle::current().block_on(migrations::run(&pool));
+        Ok(spawn_blocking(migrate).await??)
     }
 
     async fn submit(&self, payload: Payload) -> anyhow::Result<()> {
