@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
+/// When the year 9999 begins, in whose last days not every moment has a text.
+const YEAR_9999_SECONDS: i64 = 253_370_764_800;
+
 impl Timestamp {
     /// The moment `micros` microseconds after 1970-01-01T00:00:00Z.
     pub const fn from_micros(micros: i64) -> Self {
@@ -39,7 +42,7 @@ impl Timestamp {
     /// Reads RFC 3339 text with any offset, cut to microseconds; `None` for anything else and for years beyond 9998.
     pub fn parse(text: &str) -> Option<Self> {
         let read: jiff::Timestamp = text.parse().ok()?;
-        (read < jiff::Timestamp::MAX).then(|| Self(read.as_microsecond()))
+        (read.as_second() < YEAR_9999_SECONDS).then(|| Self(read.as_microsecond()))
     }
 
     /// The time from `earlier` to this moment; zero when `earlier` is the later one.
@@ -97,6 +100,8 @@ mod tests {
             "2026-11-21",
             "2026-11-21T10:30:00",
             "2026-13-01T00:00:00Z",
+            "9999-01-01T00:00:00Z",
+            "9999-12-30T22:00:00.899999999Z",
         ] {
             assert_eq!(Timestamp::parse(text), None, "{text}");
         }
