@@ -76,7 +76,9 @@ fn is_from_a_gateway(data: &[u8]) -> bool {
         text == "https" || text.ends_with(".amazonaws.com") && text.bytes().all(is_of_host)
     };
     let is_packed = event["isBase64Encoded"] == true;
-    hosts.into_iter().all(|(_, value)| is_usual(value))
+    let path = text(&event["rawPath"]);
+    (path.is_empty() || path.starts_with('/'))
+        && hosts.into_iter().all(|(_, value)| is_usual(value))
         && text(&event["requestContext"]["domainName"]).bytes().all(is_of_host)
         && (!is_packed || BASE64_STANDARD.decode(text(&event["body"])).is_ok())
 }
