@@ -47,9 +47,11 @@ impl Call {
     }
 
     /// With a body.
-    pub(crate) fn body(mut self, body: impl AsRef<[u8]>) -> Self {
-        self.body = body.as_ref().to_owned();
-        self
+    pub(crate) fn body(self, body: impl AsRef<[u8]>) -> Self {
+        Self {
+            body: body.as_ref().to_owned(),
+            ..self
+        }
     }
 
     /// The requests that `input` holds, at most `count_max`.
