@@ -1,5 +1,7 @@
 //! `cargo xtask …`: what is done to this repository, as opposed to what it does.
 
+mod chaos;
+mod fuzz;
 mod needed;
 mod package;
 mod tally;
@@ -32,12 +34,18 @@ enum Task {
     ///
     /// The same sources give the same bytes: `--verify` builds them again in another folder and compares.
     Package(package::Package),
+    /// Hands each parser of bytes from outside to a fuzzer for a while.
+    Fuzz(fuzz::Fuzz),
+    /// Kills, stops and holds still real servers, robots and stores at random, and accounts for every job.
+    Chaos(chaos::Chaos),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().task {
         Task::Test { arguments } => test::run(&arguments),
         Task::Package(package) => package::run(&package).map(|()| ExitCode::SUCCESS),
+        Task::Fuzz(fuzz) => fuzz::run(&fuzz),
+        Task::Chaos(chaos) => chaos::run(&chaos),
     }
 }
 
