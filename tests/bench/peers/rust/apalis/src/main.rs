@@ -21,6 +21,9 @@ use tokio::task::JoinSet;
 
 const QUEUE: &str = "bench";
 
+/// A worker that missed a NOTIFY, while it began to listen, looks again with its heartbeat.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
 const CONNECTIONS_MAX: u32 = 30;
 
 /// How many jobs are taken at a time where each is to start at once.
@@ -58,7 +61,8 @@ impl Apalis {
 }
 
 fn config(batch: usize) -> Config {
-    Config::default().queue(QUEUE).batch_size(batch).lock_tasks(false)
+    let config = Config::default().queue(QUEUE).batch_size(batch).lock_tasks(false);
+    config.heartbeat_interval(HEARTBEAT)
 }
 
 /// The job: it counts, and that is all.

@@ -80,7 +80,11 @@ impl Peer for Awa {
         let pool = self.pool.clone();
         // What it waits on cannot be shown to be fit for any thread, so it gets one of its own.
         let migrate = move || Handle::current().block_on(migrations::run(&pool));
-        Ok(spawn_blocking(migrate).await??)
+        spawn_blocking(migrate).await??;
+        // As a worker does that is the first to start; here jobs come before it.
+        let (store, pool) = (QueueStorage::new(QueueStorageConfig::default())?, self.pool.clone());
+        let install = move || Handle::current().block_on(store.install(&pool));
+        Ok(spawn_blocking(install).await??)
     }
 
     async fn submit(&self, payload: Payload) -> anyhow::Result<()> {
