@@ -78,8 +78,12 @@ impl Route {
     }
 
     async fn copy(&self, bar: &ProgressBar) -> Result<Copied, Failure> {
-        let from = OpenStore::open(&self.from).await.map_err(|error| of_side(Side::Source, error))?;
-        let to = OpenStore::open(&self.to).await.map_err(|error| of_side(Side::Target, error))?;
+        let from = OpenStore::open(&self.from)
+            .await
+            .map_err(|error| of_side(Side::Source, error))?;
+        let to = OpenStore::open(&self.to)
+            .await
+            .map_err(|error| of_side(Side::Target, error))?;
         let copied = self.copy_open(&from, &to, bar).await;
         from.close().await;
         to.close().await;
@@ -88,7 +92,10 @@ impl Route {
 
     async fn copy_open(&self, from: &OpenStore, to: &OpenStore, bar: &ProgressBar) -> Result<Copied, Failure> {
         // A source that is not there is told before a target is made for it.
-        from.shared().scan(None, 1).await.map_err(|error| of_side(Side::Source, error))?;
+        from.shared()
+            .scan(None, 1)
+            .await
+            .map_err(|error| of_side(Side::Source, error))?;
         make_schema(to).await?;
         let copy = Copy::new(from.shared(), to.shared(), self.from.store.to_string()).with_wait(wait(bar));
         listen(&copy, bar).await.map_err(of_copy)?;
