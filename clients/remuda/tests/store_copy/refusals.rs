@@ -109,7 +109,12 @@ fn a_store_that_is_not_there_is_told_and_no_target_is_made_for_it() {
     let (from, to) = (filled(&folder, "from.db"), sqlite(&folder, "to.db"));
     let nowhere = "http://127.0.0.1:1";
     for (from, to, side, told) in [
-        (sqlite(&folder, "missing.db"), to.clone(), "the source: ", "remuda store migrate"),
+        (
+            sqlite(&folder, "missing.db"),
+            to.clone(),
+            "the source: ",
+            "remuda store migrate",
+        ),
         (sqs(), to.clone(), "the source: ", "there is no such table"),
         (
             format!("sqs://table?dynamodb={nowhere}"),
