@@ -283,10 +283,14 @@ pub async fn many_jobs_are_cancelled_or_tried_again_by_a_filter(store: Arc<dyn S
             .await;
     }
     let bulk = async |verb: &str, body: Value| world.post(&format!("/v1/jobs/bulk-{verb}"), &body).await;
-    for filter in [json!({}), json!({ "state": null }), json!(null)] {
-        bulk("cancel", json!({ "filter": filter }))
-            .await
-            .is_invalid_at(&["/filter"]);
+    // A condition that says nothing is no condition, and must not be taken for every job.
+    for (filter, place) in [
+        (json!({}), "/filter"),
+        (json!({ "state": null }), "/filter/state"),
+        (json!(null), "/filter"),
+    ] {
+        let reply = bulk("cancel", json!({ "filter": filter })).await;
+        reply.is_invalid_at(&[place]);
     }
     bulk("cancel", json!({})).await.is_invalid_at(&["/filter"]);
     let bad = json!({ "filter": { "state": "gone", "label.BAD": "x", "queue": 1, "typo": "x" }, "dry_run": 1 });
