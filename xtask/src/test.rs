@@ -15,8 +15,8 @@ use crate::tally::Tally;
 /// The profile in `.config/nextest.toml` that writes the report from which the tests are counted.
 const PROFILE: &str = "xtask";
 
-/// That report, within the target folder.
-const REPORT: &str = "nextest/xtask/tests.xml";
+/// That report, from the root: nextest writes it there wherever the target folder is.
+const REPORT: &str = "target/nextest/xtask/tests.xml";
 
 /// Tells tests of whole programs in which folder these have just been built, so that they are not built again.
 const PROGRAMS: &str = "REMUDA_TEST_PROGRAMS";
@@ -65,7 +65,7 @@ fn close(runs: &[Run]) -> ExitCode {
 }
 
 fn nextest(root: &Path, arguments: &[String], needed: &Needed) -> anyhow::Result<Run> {
-    let report = crate::target(root).join(REPORT);
+    let report = root.join(REPORT);
     forget(&report)?;
     let mut command = cargo(root, needed);
     command

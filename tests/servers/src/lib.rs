@@ -25,6 +25,7 @@ pub use dynamodb::{DynamoDb, DynamoDbBuilder, TEST_DYNAMODB, shared_dynamodb};
 pub use emulator::Emulator;
 pub use lambda::{CARGO_LAMBDA, LambdaWatch, LambdaWatchBuilder, cargo, cargo_lambda, workspace_root, zig};
 pub use pgbouncer::{PGBOUNCER, PgBouncer, PgBouncerBuilder, shared_pgbouncer};
+pub use pip::python_package;
 pub use postgres::{Builder, Cluster, Postgres, TEST_POSTGRES, shared};
 pub use service::Service;
 pub use sqs::{Sqs, TEST_SQS, shared_sqs};

