@@ -14,6 +14,9 @@ use crate::iam::Iam;
 /// The parameters that are this crate's; all others are those of any Postgres client.
 const OURS: [&str; 4] = ["auth", "pooler", "region", "session"];
 
+/// How sqlx lets the mode of TLS be named.
+const SSL_MODE: [&str; 2] = ["sslmode", "ssl-mode"];
+
 /// Why a text is not the address of a store on Postgres. No part of the text is in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -71,6 +74,15 @@ fn is(name: &str, only: &str, value: Option<String>) -> Result<bool, BadAddress>
 fn options(url: &Url) -> Result<PgConnectOptions, BadAddress> {
     let mut plain = url.clone();
     let theirs: Vec<_> = url.query_pairs().filter(|(key, _)| !OURS.contains(&&**key)).collect();
+    // sqlx would quote what it does not know, which may be a password in the wrong place.
+    let modes = theirs.iter().filter(|(key, _)| SSL_MODE.contains(&&**key));
+    if modes
+        .map(|(_, mode)| mode.parse::<PgSslMode>())
+        .any(|mode| mode.is_err())
+    {
+        let modes = "disable, allow, prefer, require, verify-ca or verify-full";
+        return Err(BadAddress(format!("`sslmode` can only be {modes}")));
+    }
     plain.set_query(None);
     if !theirs.is_empty() {
         plain.query_pairs_mut().extend_pairs(theirs);
@@ -199,6 +211,8 @@ mod tests {
             ("postgres://h/x?auth=hunter2", "auth"),
             ("postgres://h/x?session=hunter2", "session"),
             ("postgres://h/x?pooler=hunter2", "pooler"),
+            ("postgres://h/x?sslmode=hunter2", "verify-ca"),
+            ("postgres://h/x?ssl-mode=hunter2", "verify-ca"),
             (&GOOD.replace("remuda@", "remuda:hunter2@"), "password"),
             (&format!("{GOOD}&password=hunter2"), "password"),
             (&GOOD.replace("remuda@", ""), "user"),
