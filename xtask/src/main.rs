@@ -2,6 +2,7 @@
 
 mod chaos;
 mod fuzz;
+mod mutants;
 mod needed;
 mod package;
 mod tally;
@@ -36,6 +37,8 @@ enum Task {
     Package(package::Package),
     /// Hands each parser of bytes from outside to a fuzzer for a while.
     Fuzz(fuzz::Fuzz),
+    /// Puts known mistakes into a copy of our own code, one at a time, and fails unless some test notices each.
+    Mutants(mutants::Mutants),
     /// Kills, stops and holds still real servers, robots and stores at random, and accounts for every job.
     Chaos(chaos::Chaos),
 }
@@ -45,6 +48,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Test { arguments } => test::run(&arguments),
         Task::Package(package) => package::run(&package).map(|()| ExitCode::SUCCESS),
         Task::Fuzz(fuzz) => fuzz::run(&fuzz),
+        Task::Mutants(mutants) => mutants::run(&mutants),
         Task::Chaos(chaos) => chaos::run(&chaos),
     }
 }

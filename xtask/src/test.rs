@@ -8,6 +8,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, ensure};
 
+use crate::mutants;
 use crate::needed::Needed;
 use crate::say;
 use crate::tally::Tally;
@@ -50,7 +51,22 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
         runs.push(cargo_test(&root, arguments, &needed)?);
     }
     drop(needed);
+    if arguments.is_empty() {
+        runs.push(mutants());
+    }
     Ok(close(&runs))
+}
+
+/// A mutant that was caught has passed.
+fn mutants() -> Run {
+    let tally = mutants::third_of_the_day().unwrap_or_else(|error| {
+        say(&format!("mutants: {error:#}"));
+        Tally::default()
+    });
+    Run {
+        succeeded: tally.passed > 0 && tally.failed == 0,
+        tally,
+    }
 }
 
 fn close(runs: &[Run]) -> ExitCode {
