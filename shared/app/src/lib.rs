@@ -12,6 +12,7 @@ pub mod decimal;
 pub mod emf;
 pub mod fields;
 pub mod form;
+pub mod gateway;
 pub mod health;
 pub mod http;
 pub mod json;

@@ -1,9 +1,9 @@
 //! How a function starts: settings, telemetry, the store, and then whatever it is for.
 
 use axum::Router;
-use lambda_http::Error;
+use lambda_http::{Error, lambda_runtime};
 
-use crate::{http, settings::Settings, state::App, store::OpenStore, telemetry};
+use crate::{gateway, http, settings::Settings, state::App, store::OpenStore, telemetry};
 
 /// The app of a function, made once from the environment.
 pub async fn app() -> Result<App, Error> {
@@ -21,5 +21,5 @@ pub async fn store_and_app() -> Result<(OpenStore, App), Error> {
 
 /// Serves `router` as a Lambda function behind an HTTP API.
 pub async fn serve(router: Router, app: &App) -> Result<(), Error> {
-    lambda_http::run(http::finish(router, app)).await
+    lambda_runtime::run(gateway::service(http::finish(router, app))).await
 }

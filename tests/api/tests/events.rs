@@ -11,9 +11,9 @@ use api_tests::{
     FlakyStore, World,
     samples::{HTTP, MIGRATE, OTHERS},
 };
-use app::{App, OpenStore, Settings, http, settings};
+use app::{App, OpenStore, Settings, gateway, http, settings};
 use axum::Router;
-use lambda_http::{Adapter, Context, LambdaEvent, lambda_runtime::Service as _, request::LambdaRequest};
+use lambda_http::{Context, LambdaEvent, lambda_runtime::Service as _, request::LambdaRequest};
 use queue::memory::MemoryStore;
 use serde_json::{Value, json};
 
@@ -40,13 +40,7 @@ async fn every_http_sample_is_answered_as_it_should_be() {
     for (name, status, word) in HTTP {
         let world = World::on(Arc::new(MemoryStore::new())).await;
         let text = sample(name).replace("Bearer KEY", &format!("Bearer {}", world.admin));
-        let request: LambdaRequest = serde_json::from_str(&text).expect("the sample is an event");
-        let mut adapter = Adapter::from(function(name, &world.app));
-        let answer = adapter
-            .call(LambdaEvent::new(request, Context::default()))
-            .await
-            .expect("the handler answers");
-        let answer = serde_json::to_value(answer).expect("an answer is JSON");
+        let answer = invoke(function(name, &world.app), &text).await;
         assert_eq!(answer["statusCode"], *status, "{name}: {answer}");
         let body = answer["body"].as_str().expect("a body");
         assert!(body.contains(word), "{name}: {body}");
@@ -55,6 +49,44 @@ async fn every_http_sample_is_answered_as_it_should_be() {
             "{name}: the gateway's id is kept"
         );
         assert_eq!(answer["isBase64Encoded"], false, "{name}");
+    }
+}
+
+/// What the function that serves `router` answers the event `text` with.
+async fn invoke(router: Router, text: &str) -> Value {
+    let request: LambdaRequest = serde_json::from_str(text).expect("the sample is an event");
+    let answer = gateway::service(router)
+        .call(LambdaEvent::new(request, Context::default()))
+        .await
+        .expect("the handler answers");
+    serde_json::to_value(answer).expect("an answer is JSON")
+}
+
+#[tokio::test]
+async fn an_event_that_is_no_request_is_refused_and_not_a_fault_of_the_server() {
+    let world = World::on(Arc::new(MemoryStore::new())).await;
+    let event = |path: &str, query: &str, host: &str, body: &str| {
+        let mut event: Value = serde_json::from_str(&sample("control/list")).expect("the sample is JSON");
+        event["headers"]["authorization"] = format!("Bearer {}", world.admin).into();
+        event["headers"]["host"] = host.into();
+        event["requestContext"]["domainName"] = host.into();
+        event["rawPath"] = path.into();
+        event["rawQueryString"] = query.into();
+        event["body"] = body.into();
+        event["isBase64Encoded"] = true.into();
+        event.to_string()
+    };
+    for (path, query, host, body, status) in [
+        ("/v1/jobs", "workflow=a", "remuda.example", "", 200),
+        ("/v1/jobs", "workflow=%3Cé|\"^`", "remuda.example", "", 200),
+        ("/v1/jobs", "workflow=a", "[a host", "%", 200),
+        ("/v1/jobs", "colour=<red>#", "a:b:c", "", 422),
+        ("v1/jobs", "", "remuda.example", "", 200),
+        (":80/v1/jobs", "", "remuda.example", "", 404),
+        ("", "", "", "", 404),
+    ] {
+        let answer = invoke(function("control", &world.app), &event(path, query, host, body)).await;
+        assert_eq!(answer["statusCode"], status, "{path} {query}: {answer}");
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::{cell::RefCell, collections::BTreeSet};
 
-use app::{App, OpenStore, Settings, settings};
+use app::{App, OpenStore, Settings, gateway, settings};
 use aws_lambda_events::sqs::SqsEvent;
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use lambda_http::{Adapter, Context, LambdaEvent, lambda_runtime::Service as _, request::LambdaRequest};
+use lambda_http::{Context, LambdaEvent, lambda_runtime::Service as _, request::LambdaRequest};
 use serde_json::Value;
 
 use crate::world::{in_time, on_world, wait_for};
@@ -44,15 +43,11 @@ pub fn dispatch(data: &[u8]) {
 pub fn gateway(data: &[u8]) {
     on_world(|world| {
         let data = world.filled(data);
-        if !is_from_a_gateway(&data) {
-            return;
-        }
         let Ok(request) = serde_json::from_slice::<LambdaRequest>(&data) else {
             return;
         };
         world.app();
-        let mut adapter = Adapter::from(world.router());
-        let call = adapter.call(LambdaEvent::new(request, Context::default()));
+        let call = gateway::service(world.router()).call(LambdaEvent::new(request, Context::default()));
         let Some(answer) = wait_for(in_time(call)) else {
             return;
         };
@@ -60,31 +55,6 @@ pub fn gateway(data: &[u8]) {
         let status = answer["statusCode"].as_u64().expect("a status");
         assert!(status < 500, "{answer}");
     });
-}
-
-/// Whether a gateway could have sent it: what it says is packed can be unpacked, and the path is on a host. Of any other the
-/// runtime makes a panic before it is ours.
-fn is_from_a_gateway(data: &[u8]) -> bool {
-    let Ok(event) = serde_json::from_slice::<Value>(data) else {
-        return false;
-    };
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let headers = event["headers"].as_object().into_iter().flatten();
-    let hosts = headers.filter(|(name, _)| ["host", "x-forwarded-proto"].contains(&&*name.to_ascii_lowercase()));
-    let is_usual = |value: &Value| {
-        let text = text(value);
-        text == "https" || text.ends_with(".amazonaws.com") && text.bytes().all(is_of_host)
-    };
-    let is_packed = event["isBase64Encoded"] == true;
-    let path = text(&event["rawPath"]);
-    (path.is_empty() || path.starts_with('/'))
-        && hosts.into_iter().all(|(_, value)| is_usual(value))
-        && text(&event["requestContext"]["domainName"]).bytes().all(is_of_host)
-        && (!is_packed || BASE64_STANDARD.decode(text(&event["body"])).is_ok())
-}
-
-fn is_of_host(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')
 }
 
 thread_local! {
