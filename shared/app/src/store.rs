@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use queue::{
     Engine, Store, StoreError,
+    combine::Combined,
     hints::{Hints, NoHints},
 };
 #[cfg(feature = "sqs")]
@@ -86,13 +87,13 @@ impl OpenStore {
         }
     }
 
-    /// The store as the queue sees it.
+    /// The store as the queue sees it: where one process serves many, what they ask at one time goes together.
     pub fn shared(&self) -> Arc<dyn Store> {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
+            Self::Sqlite(store) => Arc::new(Combined::new(Arc::clone(store) as Arc<dyn Store>)),
             #[cfg(feature = "postgres")]
-            Self::Postgres(store) => Arc::clone(store) as Arc<dyn Store>,
+            Self::Postgres(store) => Arc::new(Combined::new(Arc::clone(store) as Arc<dyn Store>)),
             #[cfg(feature = "sqs")]
             Self::Sqs(store, _) => Arc::clone(store) as Arc<dyn Store>,
         }

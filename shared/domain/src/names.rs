@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 /// Why a text is not the name it was meant to be; its message is meant for the person who wrote the text.
@@ -32,15 +32,20 @@ fn is_plain(text: &str, chars_max: usize) -> bool {
 macro_rules! text_type {
     ($(#[$doc:meta])* $name:ident, $check:expr, $rule:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
         pub struct $name(String);
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
 
         impl $name {
             /// Takes `text` if it keeps the rule of this type.
             pub fn parse(text: &str) -> Result<Self, BadName> {
-                let check: fn(&str) -> bool = $check;
-                if check(text) { Ok(Self(text.to_owned())) } else { Err(BadName($rule)) }
+                Self::try_from(text.to_owned())
             }
 
             /// The text.
@@ -53,7 +58,8 @@ macro_rules! text_type {
             type Error = BadName;
 
             fn try_from(text: String) -> Result<Self, BadName> {
-                Self::parse(&text)
+                let check: fn(&str) -> bool = $check;
+                if check(&text) { Ok(Self(text)) } else { Err(BadName($rule)) }
             }
         }
 

@@ -53,7 +53,8 @@ pub fn plan(jobs: &[&Job], robots: &[&Robot], strategy: impl Fn(&QueueName) -> S
             // It is now better for this workflow than any bench knows.
             Some(learnt) => {
                 let gathering = benches.iter_mut().filter(|(kind, _)| kind.workflow == Some(learnt));
-                gathering.for_each(|(kind, bench)| bench.add(kind, &seats, robot));
+                let fitting = gathering.filter(|(kind, _)| kind.fits(&seats[robot]));
+                fitting.for_each(|(kind, bench)| bench.add(kind, &seats, robot));
             }
             None => bench.add(&kind, &seats, robot),
         }
@@ -196,10 +197,10 @@ impl Bench {
         Self { heap }
     }
 
-    /// Puts in the robot at `place` as it is now, if it fits and has a slot left.
+    /// Puts in the robot at `place`, which fits, as it is now, if it has a slot left.
     fn add(&mut self, kind: &JobKind<'_>, seats: &[Seat<'_>], place: usize) {
         let seat = &seats[place];
-        if kind.fits(seat) {
+        if seat.free > 0 {
             self.heap.push((Score::of(kind, seat), Reverse(place), seat.given));
         }
     }

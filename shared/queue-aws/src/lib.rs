@@ -70,7 +70,7 @@ impl Store for AwsStore {
         self.write_changes(changes).await
     }
 
-    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError> {
+    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide) -> Result<Vec<Granted>, StoreError> {
         let offered = self.offer(lanes, limit).await?;
         let grants = decide(offered);
         self.write_grants(grants).await

@@ -28,11 +28,19 @@ const RENEWAL_WRITES_MAX: f64 = 1.0;
 /// The row of a job as most are.
 const PLAIN: &str = "**a plain job**";
 
+/// How the row of an idle robot's hour begins.
+const IDLE_ROBOT: &str = "an idle robot's hour";
+
+const SECONDS_AN_HOUR: f64 = 3_600.0;
+
 /// Of 30 days.
 const SECONDS_A_MONTH: f64 = 2_592_000.0;
 
-/// How many jobs a batch has here.
-const BATCH: usize = 100;
+/// How many jobs the batches have here.
+const BATCHES: [usize; 2] = [10, 100];
+
+/// How many robots a large fleet has.
+const FLEET: f64 = 1_000.0;
 
 #[derive(Deserialize)]
 struct Prices {
@@ -241,7 +249,9 @@ async fn no_operation_grows_dearer_than_the_table_says() {
     metered.rows.push(whole);
 
     Box::pin(others(&mut metered, &robot)).await;
-    batches(&mut metered).await;
+    for size in BATCHES {
+        batch(&mut metered, size).await;
+    }
     idle(&mut metered).await;
 
     let failed: u64 = metered.rows.iter().map(|row| row.bill.failed).sum();
@@ -374,46 +384,41 @@ async fn finish_with_result(robot: &TestRobot, held: &Held, bytes: usize) {
         .expect("the report is taken");
 }
 
-/// A hundred jobs by as few calls as there may be.
-async fn batches(metered: &mut Metered) {
+/// `size` jobs by as few calls as there may be.
+async fn batch(metered: &mut Metered, size: usize) {
     let kit = metered.kit.clone();
-    let slots = u32::try_from(BATCH).expect("is small");
+    let slots = u32::try_from(size).expect("is small");
     let mut new = new_robot();
     new.max_jobs = slots;
     let robot = kit.robot_like(new).await;
     robot.sync(0, &[]).await;
-    metered.row("submit, 100 in one call", BATCH, submit(&kit, BATCH)).await;
+    let whats = [
+        format!("submit, {size} in one call"),
+        format!("claim, {size} by one robot"),
+        format!("start, {size} in one sync"),
+        format!("finish, {size} in one call"),
+    ];
+    let [submitting, claiming, starting, finishing] = whats.each_ref().map(String::as_str);
+    metered.row(submitting, size, submit(&kit, size)).await;
     later(&kit);
-    let held = metered.row("claim, 100 by one robot", BATCH, robot.ask(slots)).await;
-    assert_eq!(held.len(), BATCH);
+    let held = metered.row(claiming, size, robot.ask(slots)).await;
+    assert_eq!(held.len(), size);
     let working: Vec<&Held> = held.iter().collect();
     later(&kit);
-    metered
-        .row("start, 100 in one sync", BATCH, robot.sync(0, &working))
-        .await;
+    metered.row(starting, size, robot.sync(0, &working)).await;
     kit.pass(secs(15));
     metered
-        .row("renewal, 100 in one sync", BATCH, robot.sync(0, &working))
+        .row(&format!("renewal, {size} in one sync"), size, robot.sync(0, &working))
         .await;
     let reports: Vec<_> = held
         .iter()
         .map(|held| (held.job, report(held, Outcome::Succeeded, None)))
         .collect();
-    let finished = metered
-        .row(
-            "finish, 100 in one call",
-            BATCH,
-            kit.engine.finish_many(&kit.tenant, &robot.id, reports),
-        )
-        .await;
+    let finish = kit.engine.finish_many(&kit.tenant, &robot.id, reports);
+    let finished = metered.row(finishing, size, finish).await;
     assert!(finished.expect("they are taken").iter().all(Result::is_ok));
-    let parts = [
-        "submit, 100 in one call",
-        "claim, 100 by one robot",
-        "start, 100 in one sync",
-        "finish, 100 in one call",
-    ];
-    let job = metered.sum("**a plain job, 100 at once**", &parts);
+    let parts = [submitting, claiming, starting, finishing];
+    let job = metered.sum(&format!("**a plain job, {size} at once**"), &parts);
     metered.rows.push(job);
 }
 
@@ -430,9 +435,7 @@ async fn idle(metered: &mut Metered) {
             robot.sync(1, &[]).await;
         }
     };
-    metered
-        .row(&format!("an idle robot's hour ({syncs} syncs)"), 1, hour)
-        .await;
+    metered.row(&format!("{IDLE_ROBOT} ({syncs} syncs)"), 1, hour).await;
     let hour = async {
         for _ in 0..60 {
             kit.pass(secs(60));
@@ -458,7 +461,7 @@ fn readme(table: &str) {
         "renewal",
         "finish",
         "a plain job",
-        "an idle robot's hour",
+        IDLE_ROBOT,
         "an idle system's hour",
     ];
     let is_main = |line: &&str| {
@@ -528,7 +531,20 @@ fn table(rows: &[Row]) -> String {
     }
     let job = rows.iter().find(|row| row.what == PLAIN).expect("it was counted");
     let (job, month) = (prices.million(&job.bill), prices.postgres_month);
+    let robot = rows.iter().find(|row| row.what.starts_with(IDLE_ROBOT));
+    let robot = &robot.expect("it was counted").bill;
     let foot = include_str!("cost-foot.md")
+        .replace(
+            "{fleet_calls}",
+            &format!("{:.0}", robot.dynamodb() as f64 * FLEET / SECONDS_AN_HOUR),
+        )
+        .replace(
+            "{fleet_dollars}",
+            &format!(
+                "{:.2}",
+                prices.million(robot) / 1e6 * FLEET * SECONDS_A_MONTH / SECONDS_AN_HOUR
+            ),
+        )
         .replace("{postgres_month}", &format!("{month:.2}"))
         .replace("{postgres_what}", &prices.postgres_what)
         .replace("{job_dollars}", &format!("{job:.2}"))

@@ -47,16 +47,40 @@ impl Pace for AtOnce {
     async fn dawdle(&self) {}
 }
 
+/// What decides when a fault strikes.
+struct Dice {
+    on: AtomicBool,
+    rates: Rates,
+    chance: Mutex<StdRng>,
+    tally: Tally,
+}
+
+impl Dice {
+    fn strikes(&self, fault: Fault) -> bool {
+        let rate = self.rates.of(fault);
+        if rate == 0 || !self.on.load(Ordering::SeqCst) {
+            return false;
+        }
+        let strikes = self.draw(u32::from(rate), 1_000);
+        if strikes {
+            self.tally.count(fault);
+        }
+        strikes
+    }
+
+    fn draw(&self, of: u32, among: u32) -> bool {
+        let mut chance = self.chance.lock().unwrap_or_else(PoisonError::into_inner);
+        chance.random_ratio(of, among)
+    }
+}
+
 /// A store with faults put in. While it is switched off it does as the store below.
 pub struct FaultyStore {
     below: Arc<dyn Store>,
-    on: AtomicBool,
-    rates: Rates,
+    dice: Arc<Dice>,
     pace: Arc<dyn Pace>,
-    chance: Mutex<StdRng>,
     /// What each question to an index was answered with before.
     earlier: Mutex<HashMap<String, Vec<Record>>>,
-    tally: Tally,
     /// How many calls the present spell of throttling still lasts.
     throttled: AtomicU64,
     /// How many calls it still answers.
@@ -75,12 +99,14 @@ impl FaultyStore {
     pub fn with(below: Arc<dyn Store>, seed: u64, rates: Rates, pace: Arc<dyn Pace>) -> Self {
         Self {
             below,
-            on: AtomicBool::new(true),
-            rates,
+            dice: Arc::new(Dice {
+                on: AtomicBool::new(true),
+                rates,
+                chance: Mutex::new(StdRng::seed_from_u64(seed)),
+                tally: Tally::default(),
+            }),
             pace,
-            chance: Mutex::new(StdRng::seed_from_u64(seed)),
             earlier: Mutex::default(),
-            tally: Tally::default(),
             throttled: AtomicU64::new(0),
             left: AtomicU64::new(u64::MAX),
             claims_below: false,
@@ -90,43 +116,31 @@ impl FaultyStore {
     /// Does as `below` for so many calls and nothing after them, as if whoever calls were killed there. Each record of a
     /// restore counts as a call.
     pub fn stopping_after(below: Arc<dyn Store>, calls: u64) -> Self {
-        Self {
-            on: AtomicBool::new(false),
+        let stopping = Self {
             left: AtomicU64::new(calls),
             ..Self::new(below, 0)
-        }
+        };
+        stopping.switch_off();
+        stopping
     }
 
     /// From now on it does as the store below.
     pub fn switch_off(&self) {
-        self.on.store(false, Ordering::SeqCst);
+        self.dice.on.store(false, Ordering::SeqCst);
     }
 
     /// How many faults it has put in.
     pub fn put_in(&self) -> u64 {
-        self.tally.all()
+        self.dice.tally.all()
     }
 
     /// How many faults of each kind it has put in.
     pub fn tally(&self) -> &Tally {
-        &self.tally
+        &self.dice.tally
     }
 
     fn strikes(&self, fault: Fault) -> bool {
-        let rate = self.rates.of(fault);
-        if rate == 0 || !self.on.load(Ordering::SeqCst) {
-            return false;
-        }
-        let strikes = self.draw(u32::from(rate), 1_000);
-        if strikes {
-            self.tally.count(fault);
-        }
-        strikes
-    }
-
-    fn draw(&self, of: u32, among: u32) -> bool {
-        let mut chance = self.chance.lock().unwrap_or_else(PoisonError::into_inner);
-        chance.random_ratio(of, among)
+        self.dice.strikes(fault)
     }
 
     /// Whether a spell of throttling refuses this call, or begins with it.
@@ -137,9 +151,9 @@ impl FaultyStore {
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, count_down)
             .is_ok()
         {
-            let refuses = self.on.load(Ordering::SeqCst) && self.draw(1, 2);
+            let refuses = self.dice.on.load(Ordering::SeqCst) && self.dice.draw(1, 2);
             if refuses {
-                self.tally.count(Fault::Throttled);
+                self.dice.tally.count(Fault::Throttled);
             }
             return refuses;
         }
@@ -196,7 +210,7 @@ impl FaultyStore {
 
     /// `now`, or what the same question was answered with before.
     fn perhaps_stale(&self, question: String, now: Vec<Record>) -> Vec<Record> {
-        if self.rates.of(Fault::Stale) == 0 {
+        if self.dice.rates.of(Fault::Stale) == 0 {
             return now;
         }
         let stale = self.strikes(Fault::Stale);
@@ -256,7 +270,7 @@ impl Store for FaultyStore {
         self.after(outcomes).await
     }
 
-    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError> {
+    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide) -> Result<Vec<Granted>, StoreError> {
         self.claim_somehow(lanes, limit, decide).await
     }
 

@@ -224,7 +224,7 @@ impl Store for Points {
         self.commit_each(changes.into_iter()).await
     }
 
-    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError> {
+    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide) -> Result<Vec<Granted>, StoreError> {
         let offered = self.ready(lanes, limit).await?;
         let mut granted = Vec::new();
         for grant in decide(offered) {

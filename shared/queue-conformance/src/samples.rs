@@ -1,6 +1,7 @@
 //! Records and blobs for cases, and short ways to write and read them.
 
 use domain::{QueueName, TenantName, time::Timestamp};
+use futures::channel::oneshot;
 use queue::store::{
     Blob, BlobKey, Change, Committed, Grant, Granted, Key, Kind, Lane, Rank, Record, Store, Version, Write,
 };
@@ -150,9 +151,9 @@ pub async fn version(store: &dyn Store, key: &Key) -> Version {
 
 /// Claims up to `limit` of `lanes` for `holder` and gives what was offered and what became of the one grant.
 pub async fn claim_for(store: &dyn Store, holder: Record, lanes: &[Lane], limit: usize) -> (Vec<Record>, Granted) {
-    let mut offered = Vec::new();
-    let decide = |offer: Vec<Record>| {
-        offered.clone_from(&offer);
+    let (tell, told) = oneshot::channel();
+    let decide = move |offer: Vec<Record>| {
+        tell.send(offer.clone()).unwrap();
         vec![Grant {
             holder,
             jobs: offer.into_iter().map(leased).collect(),
@@ -160,7 +161,7 @@ pub async fn claim_for(store: &dyn Store, holder: Record, lanes: &[Lane], limit:
     };
     let granted = store.claim(lanes, limit, Box::new(decide)).await.unwrap();
     let [granted] = granted.try_into().unwrap();
-    (offered, granted)
+    (told.await.unwrap(), granted)
 }
 
 /// Everything that a scan by pages of `limit` gives, in the order of keys; one that comes twice is there twice.

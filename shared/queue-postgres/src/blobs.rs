@@ -17,7 +17,9 @@ use crate::{
 const BLOBS: &str = "
     select b.kind, b.tenant, b.id, b.name, b.body
     from unnest($1::smallint[], $2::text[], $3::text[], $4::text[]) as k (kind, tenant, id, name)
-    join blob b on b.kind = k.kind and b.tenant = k.tenant and b.id = k.id and b.name = k.name";
+    cross join lateral (
+        select * from blob where kind = k.kind and tenant = k.tenant and id = k.id and name = k.name limit 1
+    ) b";
 
 const NAMES: &str = "
     select name from blob

@@ -3,7 +3,7 @@
 //! It never waits for a lock: a job that another claim is looking at is not offered, and a holder that another call is
 //! writing has moved on. So claims and writes cannot deadlock.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, iter};
 
 use queue::store::{Committed, Decide, Grant, Granted, Key, Lane, Record};
 use sqlx::Error;
@@ -40,33 +40,44 @@ const OFFER: &str = "
     select kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body
     from offered order by band, since, id";
 
-/// Records that still have the version that was read, and that nobody else is writing; and new ones.
+/// The holders that still have the version that was read, and that nobody else is writing, or that are new; and of their
+/// jobs, which are locked since they were offered, those that still have theirs.
+///
+/// What is found stays where it lies, so that it is written there and not looked up again.
 const WRITE: &str = "
     with given as materialized (
         select * from unnest(
             $1::smallint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::smallint[], $7::bigint[],
-            $8::bigint[], $9::text[], $10::bigint[], $11::bigint[], $12::text[]
-        ) as given (kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body)
+            $8::bigint[], $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::bigint[], $14::boolean[]
+        ) as given (
+            kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body, place, holds
+        )
     ), free as materialized (
-        select r.kind, r.tenant, r.id from given
-        join record r on r.kind = given.kind and r.tenant = given.tenant and r.id = given.id
-            and r.version = given.version
-        for update of r skip locked
-    ), changed as (
-        update record r
-        set version = r.version + 1, lane = given.lane, band = given.band, since = given.since,
-            due_at = given.due_at, shelf = given.shelf, listed_at = given.listed_at,
-            expires_at = given.expires_at, body = given.body
-        from free
-        join given on given.kind = free.kind and given.tenant = free.tenant and given.id = free.id
-        where r.kind = free.kind and r.tenant = free.tenant and r.id = free.id and r.version = given.version
-        returning r.kind, r.tenant, r.id
+        select stored.lies_at, given.* from given
+        cross join lateral (
+            select ctid as lies_at, version from record
+            where (kind, tenant, id) between (given.kind, given.tenant, given.id) and (given.kind, given.tenant, given.id)
+                and version = given.version
+            order by kind, tenant, id limit 1 for update skip locked
+        ) stored
+        where stored.version = given.version
     ), made as (
         insert into record (kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body)
         select kind, tenant, id, 1, lane, band, since, due_at, shelf, listed_at, expires_at, body
-        from given where version = 0
+        from given where version = 0 and holds
         on conflict (kind, tenant, id) do nothing
         returning kind, tenant, id
+    ), held as materialized (
+        select place from free where holds
+        union all
+        select place from given where ((kind, tenant, id) in (select kind, tenant, id from made)) is true
+    ), changed as (
+        update record r
+        set version = r.version + 1, lane = free.lane, band = free.band, since = free.since, due_at = free.due_at,
+            shelf = free.shelf, listed_at = free.listed_at, expires_at = free.expires_at, body = free.body
+        from free
+        where r.ctid = free.lies_at and (free.place in (select place from held)) is true
+        returning r.kind, r.tenant, r.id
     )
     select kind, tenant, id from changed union all select kind, tenant, id from made";
 
@@ -74,7 +85,7 @@ pub(crate) async fn claim(
     connections: &Connections,
     lanes: &[Lane],
     most: usize,
-    decide: Decide<'_>,
+    decide: Decide,
 ) -> Result<Vec<Granted>, Error> {
     let statement = sqlx::query(OFFER)
         .bind(distinct(lanes.iter().map(Lane::as_str)))
@@ -86,50 +97,39 @@ pub(crate) async fn claim(
     Ok(granted)
 }
 
-/// Writes the holders, and then the jobs of those that were written.
+/// Writes each grant whose holder is still at its version. A record that is given twice conflicts with itself.
 async fn write_grants(transaction: &mut Transaction, grants: &[Grant]) -> Result<Vec<Granted>, Error> {
-    let holders = write(transaction, grants.iter().map(|grant| &grant.holder)).await?;
-    let held = grants
-        .iter()
-        .zip(&holders)
-        .filter(|(_, holder)| **holder == Committed::Done);
-    let jobs = write(transaction, held.flat_map(|(grant, _)| &grant.jobs)).await?;
-    let mut jobs = jobs.into_iter();
-    let granted = |(grant, holder): (&Grant, Committed)| Granted {
-        holder,
-        jobs: match holder {
-            Committed::Done => jobs.by_ref().take(grant.jobs.len()).collect(),
-            Committed::Conflict => vec![Committed::Conflict; grant.jobs.len()],
-        },
-    };
-    Ok(grants.iter().zip(holders).map(granted).collect())
-}
-
-/// Writes each record that is still at its version. One that is given twice conflicts with itself.
-async fn write<'a>(
-    transaction: &mut Transaction,
-    given: impl Iterator<Item = &'a Record>,
-) -> Result<Vec<Committed>, Error> {
-    let given: Vec<&Record> = given.collect();
-    if given.is_empty() {
+    if grants.is_empty() {
         return Ok(Vec::new());
     }
-    let mut records = Records::default();
+    let (mut records, mut places, mut holds) = (Records::default(), Vec::new(), Vec::new());
     let mut seen = HashSet::new();
-    let first: Vec<bool> = given.iter().map(|record| seen.insert(&record.key)).collect();
-    for (record, _) in given.iter().zip(&first).filter(|(_, first)| **first) {
-        records.push((*record).clone());
+    let mut first = Vec::new();
+    for (place, grant) in grants.iter().enumerate() {
+        for record in iter::once(&grant.holder).chain(&grant.jobs) {
+            let is_first = seen.insert(&record.key);
+            if is_first {
+                holds.push(std::ptr::eq(record, &raw const grant.holder));
+                places.push(limit(place));
+                records.push(record.clone());
+            }
+            first.push(is_first);
+        }
     }
-    let rows = transaction
-        .fetch_all(bind_records!(sqlx::query(WRITE), records))
-        .await?;
+    let query = bind_records!(sqlx::query(WRITE), records).bind(places).bind(holds);
+    let rows = transaction.fetch_all(query).await?;
     let written: HashSet<Key> = rows.iter().map(columns::key).collect::<Result<_, _>>()?;
-    let outcome = |(record, first): (&Record, bool)| {
-        if first && written.contains(&record.key) {
+    let mut first = first.into_iter();
+    let mut outcome = |record: &Record| {
+        if first.next() == Some(true) && written.contains(&record.key) {
             Committed::Done
         } else {
             Committed::Conflict
         }
     };
-    Ok(given.into_iter().zip(first).map(outcome).collect())
+    let granted = |grant: &Grant| Granted {
+        holder: outcome(&grant.holder),
+        jobs: grant.jobs.iter().map(&mut outcome).collect(),
+    };
+    Ok(grants.iter().map(granted).collect())
 }

@@ -17,6 +17,9 @@ use crate::{
     group,
 };
 
+// Where two sets that have no index meet, as what was made and the blobs beside it do, an `in` is asked by hashing the one;
+// `is true` keeps the planner from making a join of it, which would compare each with each (see `session`).
+
 /// New records, each at the version after the one it names, with the blobs of those that were really new.
 const INSERT: &str = "
     with made as (
@@ -32,41 +35,56 @@ const INSERT: &str = "
         select b.kind, b.tenant, b.id, b.name, b.body
         from unnest($13::smallint[], $14::text[], $15::text[], $16::text[], $17::bytea[])
           as b (kind, tenant, id, name, body)
-        join made on made.kind = b.kind and made.tenant = b.tenant and made.id = b.id
+        where ((b.kind, b.tenant, b.id) in (select kind, tenant, id from made)) is true
         on conflict (kind, tenant, id, name) do update set body = excluded.body
     )
     select kind, tenant, id from made";
 
-/// New versions of records that still have the version that was read, with the blobs of those.
+/// New versions of records that still have the version that was read, with the blobs of those. The version is asked for
+/// again where the record is written: somebody else may have written it since it was found.
 const UPDATE: &str = "
-    with made as (
-        update record r
-        set version = r.version + 1, lane = given.lane, band = given.band, since = given.since,
-            due_at = given.due_at, shelf = given.shelf, listed_at = given.listed_at,
-            expires_at = given.expires_at, body = given.body
+    with found as materialized (
+        select stored.lies_at, given.*
         from unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::smallint[], $7::bigint[],
                     $8::bigint[], $9::text[], $10::bigint[], $11::bigint[], $12::text[])
           as given (kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body)
-        where r.kind = given.kind and r.tenant = given.tenant and r.id = given.id and r.version = given.version
+        cross join lateral (
+            select ctid as lies_at, version from record
+            where (kind, tenant, id) between (given.kind, given.tenant, given.id) and (given.kind, given.tenant, given.id)
+            order by kind, tenant, id limit 1
+        ) stored
+        where stored.version = given.version
+    ), made as (
+        update record r
+        set version = r.version + 1, lane = found.lane, band = found.band, since = found.since,
+            due_at = found.due_at, shelf = found.shelf, listed_at = found.listed_at,
+            expires_at = found.expires_at, body = found.body
+        from found
+        where r.ctid = found.lies_at and r.version = found.version
         returning r.kind, r.tenant, r.id
     ), beside as (
         insert into blob (kind, tenant, id, name, body)
         select b.kind, b.tenant, b.id, b.name, b.body
         from unnest($13::smallint[], $14::text[], $15::text[], $16::text[], $17::bytea[])
           as b (kind, tenant, id, name, body)
-        join made on made.kind = b.kind and made.tenant = b.tenant and made.id = b.id
+        where ((b.kind, b.tenant, b.id) in (select kind, tenant, id from made)) is true
         on conflict (kind, tenant, id, name) do update set body = excluded.body
     )
     select kind, tenant, id from made";
 
 const PURGE: &str = "
     with gone as materialized (
-        select kind, tenant, id from record
+        select ctid as lies_at, kind, tenant, id from record
         where expires_at <= $1 order by expires_at limit $2 for update skip locked
     ), beside as (
-        delete from blob b using gone where b.kind = gone.kind and b.tenant = gone.tenant and b.id = gone.id
+        delete from blob b
+        using gone cross join lateral (
+            select ctid as lies_at from blob
+            where kind = gone.kind and tenant = gone.tenant and id = gone.id offset 0
+        ) stored
+        where b.ctid = stored.lies_at
     ), removed as (
-        delete from record r using gone where r.kind = gone.kind and r.tenant = gone.tenant and r.id = gone.id
+        delete from record r using gone where r.ctid = gone.lies_at
         returning 1
     )
     select count(*) as removed from removed";

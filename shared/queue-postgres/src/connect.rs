@@ -8,7 +8,8 @@ use std::{
 
 use queue::store::StoreError;
 use sqlx::{
-    PgPool,
+    Connection, Error, PgConnection, PgPool,
+    pool::PoolConnectionMetadata,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -21,6 +22,10 @@ use crate::{
 
 /// How long a call waits for a connection. Below any API's own patience, so that a caller is told.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a connection that was in use is taken to be alive. If it is not, the next call on it fails, as it would have
+/// if the server had gone away a moment later.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// How the store uses Postgres.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +66,8 @@ impl Connections {
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(true)
+            .test_before_acquire(false)
+            .before_acquire(|connection, was| Box::pin(is_alive(connection, was)))
             .connect_lazy_with(pooled(&direct, by_options));
         Self {
             pool,
@@ -119,6 +125,11 @@ impl Connections {
         let token = iam.token(now).expect("an address that was read can be signed");
         options.password(&token)
     }
+}
+
+/// Whether a connection can be used. One that was in use a moment ago is taken to be: to ask costs as much as a call.
+async fn is_alive(connection: &mut PgConnection, was: PoolConnectionMetadata) -> Result<bool, Error> {
+    Ok(was.idle_for < TRUSTED_FOR || connection.ping().await.is_ok())
 }
 
 /// How the pool connects: with the session's settings as options, or with nothing that a pooler does not know.

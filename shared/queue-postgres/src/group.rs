@@ -37,13 +37,19 @@ const WRITE: &str = "
             $8::bigint[], $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::smallint[]
         ) as asked (kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body, does)
     ), locked as materialized (
-        select r.kind, r.tenant, r.id, r.version
-        from asked join record r on r.kind = asked.kind and r.tenant = asked.tenant and r.id = asked.id
-        order by r.kind, r.tenant, r.id for update of r
+        select stored.lies_at, stored.version as is_at, sorted.*
+        from (select * from asked order by kind, tenant collate \"C\", id collate \"C\" offset 0) sorted
+        cross join lateral (
+            select ctid as lies_at, version from record
+            where (kind, tenant, id) between (sorted.kind, sorted.tenant, sorted.id)
+                and (sorted.kind, sorted.tenant, sorted.id)
+            order by kind, tenant, id limit 1 for update
+        ) stored
     ), stale as materialized (
-        select asked.kind, asked.tenant, asked.id
-        from asked left join locked l on l.kind = asked.kind and l.tenant = asked.tenant and l.id = asked.id
-        where coalesce(l.version, 0) <> asked.version
+        select kind, tenant, id from locked where is_at <> version
+        union all
+        select kind, tenant, id from asked
+        where version > 0 and (kind, tenant, id) not in (select kind, tenant, id from locked)
     ), holds as materialized (
         select 1 where not exists (select 1 from stale)
     ), made as (
@@ -53,19 +59,21 @@ const WRITE: &str = "
         order by kind, tenant, id
     ), changed as (
         update record r
-        set version = r.version + 1, lane = asked.lane, band = asked.band, since = asked.since,
-            due_at = asked.due_at, shelf = asked.shelf, listed_at = asked.listed_at,
-            expires_at = asked.expires_at, body = asked.body
-        from asked cross join holds
-        where asked.does = 0 and asked.version > 0
-            and r.kind = asked.kind and r.tenant = asked.tenant and r.id = asked.id and r.version = asked.version
+        set version = r.version + 1, lane = locked.lane, band = locked.band, since = locked.since,
+            due_at = locked.due_at, shelf = locked.shelf, listed_at = locked.listed_at,
+            expires_at = locked.expires_at, body = locked.body
+        from locked cross join holds
+        where locked.does = 0 and r.ctid = locked.lies_at
     ), gone as (
-        delete from record r using asked cross join holds
-        where asked.does = 1 and asked.version > 0
-            and r.kind = asked.kind and r.tenant = asked.tenant and r.id = asked.id and r.version = asked.version
+        delete from record r using locked cross join holds
+        where locked.does = 1 and r.ctid = locked.lies_at
     ), gone_beside as (
-        delete from blob b using asked cross join holds
-        where asked.does = 1 and b.kind = asked.kind and b.tenant = asked.tenant and b.id = asked.id
+        delete from blob b
+        using asked cross join holds cross join lateral (
+            select ctid as lies_at from blob
+            where kind = asked.kind and tenant = asked.tenant and id = asked.id offset 0
+        ) stored
+        where asked.does = 1 and b.ctid = stored.lies_at
     ), beside as (
         insert into blob (kind, tenant, id, name, body)
         select b.kind, b.tenant, b.id, b.name, b.body
@@ -79,8 +87,14 @@ const WRITE: &str = "
 /// Takes the placeholders of this transaction away again, and nothing else. No other statement takes the same arguments: a
 /// pooler that mixes up the statements of its clients must not make a deletion of what was a question.
 const FORGET: &str = "
-    delete from record r using unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[]) as p (kind, tenant, id, version)
-    where r.kind = p.kind and r.tenant = p.tenant and r.id = p.id and r.version = p.version";
+    delete from record r
+    using unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[]) as p (kind, tenant, id, version)
+    cross join lateral (
+        select ctid as lies_at, version from record
+        where (kind, tenant, id) between (p.kind, p.tenant, p.id) and (p.kind, p.tenant, p.id)
+        order by kind, tenant, id limit 1
+    ) stored
+    where stored.version = p.version and r.ctid = stored.lies_at and r.version = p.version";
 
 /// The version that WRITE gives to what it makes.
 const PLACEHOLDER_VERSION: i64 = 1;

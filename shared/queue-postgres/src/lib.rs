@@ -63,14 +63,19 @@ impl Store for PostgresStore {
             .map_err(errors::unavailable)
     }
 
-    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError> {
+    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide) -> Result<Vec<Granted>, StoreError> {
         claim::claim(&self.connections, lanes, limit, decide)
             .await
             .map_err(errors::unavailable)
     }
 
     async fn lanes(&self, prefix: &str, limit: usize) -> Result<Vec<Lane>, StoreError> {
-        reads::lanes(&self.connections, prefix, limit)
+        let found = self.lanes_of(&[prefix.to_owned()], limit).await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn lanes_of(&self, prefixes: &[String], limit: usize) -> Result<Vec<Vec<Lane>>, StoreError> {
+        reads::lanes(&self.connections, prefixes, limit)
             .await
             .map_err(errors::unavailable)
     }

@@ -18,19 +18,32 @@ const LOAD: &str = "
     select r.kind, r.tenant, r.id, r.version, r.lane, r.band, r.since, r.due_at, r.shelf, r.listed_at,
            r.expires_at, r.body
     from unnest($1::smallint[], $2::text[], $3::text[]) as k (kind, tenant, id)
-    join record r on r.kind = k.kind and r.tenant = k.tenant and r.id = k.id";
+    cross join lateral (
+        select * from record
+        where (kind, tenant, id) between (k.kind, k.tenant, k.id) and (k.kind, k.tenant, k.id)
+        order by kind, tenant, id limit 1
+    ) r";
 
-/// A loose index scan: one probe for each lane, however many records it holds.
+/// A loose index scan for each prefix: one probe for each lane, however many records it holds.
 const LANES: &str = "
     with recursive found as (
-        (select lane from record where band is not null and lane >= $1 and lane < $2 order by lane limit 1)
-        union all
-        select (
+        select wanted.place, wanted.high, 1::bigint as number, first.lane
+        from unnest($1::text[], $2::text[]) with ordinality as wanted (low, high, place)
+        cross join lateral (
             select r.lane from record r
-            where r.band is not null and r.lane > found.lane and r.lane < $2 order by r.lane limit 1
-        ) from found where found.lane is not null
+            where r.band is not null and r.lane >= wanted.low and r.lane < wanted.high order by r.lane limit 1
+        ) first
+        where $3::bigint > 0
+        union all
+        select found.place, found.high, found.number + 1, next.lane
+        from found
+        cross join lateral (
+            select r.lane from record r
+            where r.band is not null and r.lane > found.lane and r.lane < found.high order by r.lane limit 1
+        ) next
+        where found.number < $3::bigint
     )
-    select lane from found where lane is not null limit $3";
+    select place, lane from found order by place, number";
 
 const READY: &str = "
     select r.kind, r.tenant, r.id, r.version, r.lane, r.band, r.since, r.due_at, r.shelf, r.listed_at,
@@ -56,10 +69,15 @@ const LIST: &str = "
     ) r
     order by r.listed_at desc, r.id desc limit $6";
 
-/// Its condition is the predicate of the index, to the letter.
+/// What is ready and what waits otherwise, each by an index whose predicate is its condition, to the letter.
 const COUNT: &str = "
     select lane, shelf, count(*) as records, min(since) as oldest
-    from record where (due_at is not null or band is not null) and lane >= $1 and lane < $2
+    from (
+        select lane, shelf, since from record where band is not null and lane >= $1 and lane < $2
+        union all
+        select lane, shelf, null from record
+        where due_at is not null and band is null and lane is not null and lane >= $1 and lane < $2
+    ) as unfinished
     group by lane, shelf order by lane, shelf";
 
 /// Ordered, so that the planner goes through the index and not through the finished records.
@@ -103,15 +121,24 @@ pub(crate) async fn load(connections: &Connections, keys: &[Key]) -> Result<Vec<
     Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
 }
 
-pub(crate) async fn lanes(connections: &Connections, prefix: &str, most: usize) -> Result<Vec<Lane>, Error> {
-    let statement = sqlx::query(LANES)
-        .bind(prefix)
-        .bind(prefix_end(prefix))
-        .bind(limit(most));
-    let rows = connections.fetch_all(statement).await?;
-    rows.iter()
-        .map(|row| Ok(Lane::from_stored(row.try_get("lane")?)))
-        .collect()
+pub(crate) async fn lanes(
+    connections: &Connections,
+    prefixes: &[String],
+    most: usize,
+) -> Result<Vec<Vec<Lane>>, Error> {
+    let mut lanes: Vec<Vec<Lane>> = vec![Vec::new(); prefixes.len()];
+    if prefixes.is_empty() {
+        return Ok(lanes);
+    }
+    let ends: Vec<String> = prefixes.iter().map(|prefix| prefix_end(prefix)).collect();
+    let statement = sqlx::query(LANES).bind(prefixes).bind(ends).bind(limit(most));
+    for row in connections.fetch_all(statement).await? {
+        let place: i64 = row.try_get("place")?;
+        let of = usize::try_from(place - 1).ok().and_then(|place| lanes.get_mut(place));
+        of.ok_or(Error::RowNotFound)?
+            .push(Lane::from_stored(row.try_get("lane")?));
+    }
+    Ok(lanes)
 }
 
 pub(crate) async fn ready(connections: &Connections, lanes: &[Lane], most: usize) -> Result<Vec<Record>, Error> {

@@ -13,7 +13,7 @@ pub(crate) async fn claim(
     pool: &SqlitePool,
     lanes: &[Lane],
     most: usize,
-    decide: Decide<'_>,
+    decide: Decide,
 ) -> Result<Vec<Granted>, Error> {
     let mut transaction = pool.begin_with("begin immediate").await?;
     let rows = sqlx::query(READY)

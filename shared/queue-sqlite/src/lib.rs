@@ -68,7 +68,7 @@ impl Store for SqliteStore {
         self.writer.commit(changes).await
     }
 
-    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError> {
+    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide) -> Result<Vec<Granted>, StoreError> {
         claim::claim(&self.database.writer()?, lanes, limit, decide)
             .await
             .map_err(errors::unavailable)

@@ -59,6 +59,15 @@ impl<T> Stored<T> {
         }
     }
 
+    /// This value once it is written, with `due_at`.
+    pub(crate) fn written(self, due_at: Option<Timestamp>) -> Self {
+        Self {
+            version: self.version.next(),
+            due_at,
+            ..self
+        }
+    }
+
     /// The same place in the store with another value.
     pub(crate) fn with<U>(&self, value: U) -> Stored<U> {
         Stored {
@@ -113,7 +122,7 @@ pub(crate) fn queue_key(tenant: &TenantName, name: &QueueName) -> Key {
 
 /// The record of a job; `now` is when it is written, `retention` how long it is kept once it is over.
 pub(crate) fn job_record(job: &Stored<Job>, now: Timestamp, retention: Duration) -> Record {
-    let Stored { value, version, due_at } = job;
+    let Stored { value, version, .. } = job;
     let over_at = match value.state {
         State::Ended { at, .. } => Some(at),
         _ => None,
@@ -123,7 +132,7 @@ pub(crate) fn job_record(job: &Stored<Job>, now: Timestamp, retention: Duration)
         version: *version,
         lane: Some(lane(value)),
         rank: rank(value),
-        due_at: job_due_at(value, *due_at, now),
+        due_at: job_due_at(job, now),
         shelf: shelf(value).to_owned(),
         listed_at: value.created_at,
         expires_at: over_at.map(|at| at + retention),
@@ -174,10 +183,10 @@ fn rank(job: &Job) -> Option<Rank> {
 /// The next look at an unfinished job; none at a ready one that no time ends, which the ready index brings up. An earlier
 /// look that is still to come is left as it is: moving it would cost index writes with every renewal, and a look that
 /// finds nothing due only sets the next.
-fn job_due_at(job: &Job, armed: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    let wanted = job.next_timer()?;
+pub(crate) fn job_due_at(job: &Stored<Job>, now: Timestamp) -> Option<Timestamp> {
+    let wanted = job.value.next_timer()?;
     Some(
-        armed
+        job.due_at
             .filter(|armed| *armed > now)
             .map_or(wanted, |armed| armed.min(wanted)),
     )

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::{
     codec::{DEAD_FAILED, DEAD_TIMED_OUT},
     hints::{Hint, Hints},
+    recent::Writes,
     store::{Change, Committed, Key, Kind, Store, StoreError, Write},
 };
 
@@ -89,6 +90,8 @@ struct Memory {
     depth: Mutex<Option<(Timestamp, u64)>>,
     /// How many jobs became dead letters by writes of this engine, by tenant, since that was last taken.
     dead_letters: Mutex<BTreeMap<TenantName, u64>>,
+    /// What it wrote for robots.
+    writes: Writes,
 }
 
 /// How long a count of waiting jobs is good for.
@@ -132,6 +135,12 @@ impl Engine {
     /// The present moment, by the clock it was given.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// What it remembers of its writes; nothing where each write is paid for, because one that is refused costs more than
+    /// the read that it saves.
+    pub(crate) fn recent(&self) -> Option<&Writes> {
+        self.settings.heartbeat.is_zero().then_some(&self.memory.writes)
     }
 
     pub(crate) fn knows(&self, queue: &Key) -> bool {

@@ -4,6 +4,7 @@
 //! and knows no store by name.
 
 mod codec;
+pub mod combine;
 pub mod copy;
 mod engine;
 pub mod hints;
@@ -12,6 +13,7 @@ pub mod mark;
 pub mod memory;
 pub mod operations;
 pub mod range;
+mod recent;
 pub mod store;
 mod transition;
 

@@ -57,7 +57,7 @@ impl Store for MemoryStore {
         Ok(changes.into_iter().map(|change| tables.commit(change)).collect())
     }
 
-    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError> {
+    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide) -> Result<Vec<Granted>, StoreError> {
         let mut tables = self.tables();
         let grants = decide(tables.ready(lanes, limit));
         Ok(grants.into_iter().map(|grant| tables.grant(grant)).collect())

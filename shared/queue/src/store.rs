@@ -7,6 +7,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use domain::{TenantName, time::Timestamp};
+use futures::future::try_join_all;
 
 pub use crate::lane::{Lane, Rank};
 
@@ -252,7 +253,7 @@ pub struct Granted {
 }
 
 /// Decides on offered records. Runs once, quickly, and does no I/O: a store may hold locks meanwhile.
-pub type Decide<'a> = Box<dyn FnOnce(Vec<Record>) -> Vec<Grant> + Send + 'a>;
+pub type Decide = Box<dyn FnOnce(Vec<Record>) -> Vec<Grant> + Send>;
 
 /// How many unfinished records of one lane and shelf there are: ready, or with a due time, or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -308,11 +309,16 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Two claims at once never both write the same job. Grants come back in their order. A claim may be offered less than
     /// there is while another one looks at it.
-    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError>;
+    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide) -> Result<Vec<Granted>, StoreError>;
 
     /// Lanes with the text prefix `prefix` that hold ready records, at most `limit`, in the order of their text. Costs
     /// what the lanes are, not what the records in them are. A hint.
     async fn lanes(&self, prefix: &str, limit: usize) -> Result<Vec<Lane>, StoreError>;
+
+    /// [`lanes`](Self::lanes) for each of `prefixes`, in their order; a store may look for all of them at once.
+    async fn lanes_of(&self, prefixes: &[String], limit: usize) -> Result<Vec<Vec<Lane>>, StoreError> {
+        try_join_all(prefixes.iter().map(|prefix| self.lanes(prefix, limit))).await
+    }
 
     /// Up to `limit` ready records of `lanes`, best first over all lanes. A hint.
     async fn ready(&self, lanes: &[Lane], limit: usize) -> Result<Vec<Record>, StoreError>;

@@ -177,7 +177,7 @@ impl Store for Witness {
         Ok(outcomes)
     }
 
-    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError> {
+    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide) -> Result<Vec<Granted>, StoreError> {
         // The faults above claim in two steps, by `ready` and `commit`, so that others come between.
         self.below.claim(lanes, limit, decide).await
     }

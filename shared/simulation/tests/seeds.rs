@@ -67,7 +67,7 @@ fn the_same_seed_gives_the_same_run_to_the_last_line() {
 fn every_trouble_comes_and_every_step_is_taken() {
     let mut troubles: BTreeMap<Trouble, u64> = BTreeMap::new();
     let mut steps = BTreeSet::new();
-    for seed in 0..200 {
+    for seed in 0..400 {
         let outcome = run::run(&Plan::of(seed), false);
         for (trouble, count) in outcome.troubles {
             *troubles.entry(trouble).or_default() += count;

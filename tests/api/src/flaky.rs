@@ -61,7 +61,7 @@ impl Store for FlakyStore {
         self.reach()?.commit(changes).await
     }
 
-    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError> {
+    async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide) -> Result<Vec<Granted>, StoreError> {
         self.reach()?.claim(lanes, limit, decide).await
     }
 

@@ -7,4 +7,4 @@ mod server;
 mod surroundings;
 mod tool;
 
-pub use self::{server::Server, surroundings::Surroundings, tool::Schemathesis};
+pub use self::{server::server, surroundings::Surroundings, tool::Schemathesis};

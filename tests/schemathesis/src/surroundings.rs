@@ -3,8 +3,7 @@
 use anyhow::Context;
 use remuda_client::Client;
 use serde_json::{Value, json};
-
-use crate::Server;
+use servers::Remuda;
 
 /// The lists, and the variable that tells a cursor of each.
 const LISTS: [(&str, &str); 5] = [
@@ -23,7 +22,7 @@ pub struct Surroundings {
 
 impl Surroundings {
     /// Makes all of it on a new server.
-    pub async fn on(server: &Server) -> anyhow::Result<Surroundings> {
+    pub async fn on(server: &Remuda) -> anyhow::Result<Surroundings> {
         let admin = Client::new(&server.url, Some(&server.admin))?;
         // Longer than any run takes: nothing is to be lost for want of a robot that syncs.
         for queue in ["default", "other"] {

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
+use servers::Remuda;
 
-use crate::{Server, Surroundings};
+use crate::Surroundings;
 
 /// The version: another one sends other requests and knows other checks.
 const VERSION: &str = "4.32.5";
@@ -24,7 +25,7 @@ impl Schemathesis {
     }
 
     /// Runs every check on `server`; gives what it said, as an error where a check failed.
-    pub fn run(&self, server: &Server, surroundings: &Surroundings) -> anyhow::Result<String> {
+    pub fn run(&self, server: &Remuda, surroundings: &Surroundings) -> anyhow::Result<String> {
         let home = Path::new(env!("CARGO_MANIFEST_DIR"));
         // What it would leave behind is left here.
         let folder = tempfile::tempdir().context("cannot make a folder")?;

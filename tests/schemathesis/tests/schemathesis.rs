@@ -1,11 +1,11 @@
 //! Every check that Schemathesis has, on every route of the document.
 
-use schemathesis_tests::{Schemathesis, Server, Surroundings};
+use schemathesis_tests::{Schemathesis, Surroundings, server};
 
 #[tokio::test]
 async fn every_answer_is_what_the_document_says() {
     let tool = Schemathesis::find().expect("Schemathesis can be had");
-    let server = Server::start().expect("the server starts");
+    let server = server().expect("the server starts");
     let surroundings = Surroundings::on(&server)
         .await
         .expect("the server takes what has to be there");

@@ -1,5 +1,8 @@
 //! Claims that go wrong: as a store without transactions makes them, in two steps with a gap, or as the store below does.
 
+use std::sync::Arc;
+
+use futures::channel::oneshot;
 use queue::store::{Change, Committed, Decide, Grant, Granted, Lane, Store, StoreError};
 
 use super::{Fault, FaultyStore};
@@ -17,10 +20,10 @@ impl FaultyStore {
         &self,
         lanes: &[Lane],
         limit: usize,
-        decide: Decide<'_>,
+        decide: Decide,
     ) -> Result<Vec<Granted>, StoreError> {
         self.before().await?;
-        let granted = if self.claims_below && self.draw(1, 2) {
+        let granted = if self.claims_below && self.dice.draw(1, 2) {
             self.claim_below(lanes, limit, decide).await?
         } else {
             self.claim_in_steps(lanes, limit, decide).await?
@@ -28,12 +31,7 @@ impl FaultyStore {
         self.after(granted).await
     }
 
-    async fn claim_in_steps(
-        &self,
-        lanes: &[Lane],
-        limit: usize,
-        decide: Decide<'_>,
-    ) -> Result<Vec<Granted>, StoreError> {
+    async fn claim_in_steps(&self, lanes: &[Lane], limit: usize, decide: Decide) -> Result<Vec<Granted>, StoreError> {
         let offered = self.ready(lanes, limit).await?;
         let mut granted = Vec::new();
         for grant in decide(offered) {
@@ -53,15 +51,19 @@ impl FaultyStore {
     }
 
     /// A grant that meets a conflict is not shown to the store below.
-    async fn claim_below(&self, lanes: &[Lane], limit: usize, decide: Decide<'_>) -> Result<Vec<Granted>, StoreError> {
-        let mut refused: Vec<Option<usize>> = Vec::new();
-        let decide_some = |offered| {
+    async fn claim_below(&self, lanes: &[Lane], limit: usize, decide: Decide) -> Result<Vec<Granted>, StoreError> {
+        let (tell, mut told) = oneshot::channel();
+        let dice = Arc::clone(&self.dice);
+        let decide_some = move |offered| {
+            let mut refused: Vec<Option<usize>> = Vec::new();
             let mut shown: Vec<Grant> = Vec::new();
             for grant in decide(offered) {
-                let meets = self.strikes(Fault::Conflict);
+                let meets = dice.strikes(Fault::Conflict);
                 refused.push(meets.then_some(grant.jobs.len()));
                 shown.extend(Some(grant).filter(|_| !meets));
             }
+            // Whoever made the claim waits for it.
+            tell.send(refused).ok();
             shown
         };
         let mut granted = self.below.claim(lanes, limit, Box::new(decide_some)).await?.into_iter();
@@ -69,6 +71,7 @@ impl FaultyStore {
             holder: Committed::Conflict,
             jobs: vec![Committed::Conflict; jobs],
         };
+        let refused = told.try_recv().ok().flatten().unwrap_or_default();
         Ok(refused
             .into_iter()
             .filter_map(|refused| refused.map(conflict).or_else(|| granted.next()))

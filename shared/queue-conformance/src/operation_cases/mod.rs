@@ -10,6 +10,7 @@ pub mod keeping_keys;
 pub mod matching;
 pub mod noting;
 pub mod reading;
+pub mod remembering;
 pub mod retrying;
 pub mod sessions;
 pub mod storming;
@@ -253,6 +254,17 @@ macro_rules! operation_case_list {
                 a_revoked_key_is_gone_at_once
                 another_tenants_key_is_not_revoked
             }
+            remembering {
+                a_robot_that_another_process_drains_gets_nothing
+                a_session_that_another_process_opened_supersedes_the_older_one
+                a_session_that_was_superseded_elsewhere_writes_no_job
+                a_sync_that_another_process_answered_is_not_answered_anew
+                a_robot_that_another_process_removed_is_not_found
+                a_report_meets_the_job_as_another_process_left_it
+                a_lease_that_another_process_ended_is_not_finished
+                a_lease_that_another_process_gave_is_finished
+                the_slots_of_jobs_that_are_over_are_free_again
+            }
             storming {
                 a_storm_of_clients_robots_and_schedules_loses_nothing
                 clocks_some_seconds_apart_only_delay
@@ -300,6 +312,7 @@ mod tests {
         ("noting", include_str!("noting.rs")),
         ("sweeping", include_str!("sweeping.rs")),
         ("keeping_keys", include_str!("keeping_keys.rs")),
+        ("remembering", include_str!("remembering.rs")),
         ("storming", include_str!("storming.rs")),
     ];
 

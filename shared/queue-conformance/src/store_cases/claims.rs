@@ -121,7 +121,8 @@ pub async fn a_holder_that_moved_on_gets_none_of_its_jobs(store: Arc<dyn Store>)
     let good = put(&*store, robot("good")).await;
     let jobs = put_all(&*store, ["a", "b", "c"].map(|id| ready_job(id, &lane, 0, at(0)))).await;
 
-    let decide = |offer: Vec<Record>| {
+    let holder = good.clone();
+    let decide = move |offer: Vec<Record>| {
         let [a, b, c]: [Record; 3] = offer.try_into().unwrap();
         vec![
             Grant {
@@ -129,7 +130,7 @@ pub async fn a_holder_that_moved_on_gets_none_of_its_jobs(store: Arc<dyn Store>)
                 jobs: vec![leased(a), leased(c)],
             },
             Grant {
-                holder: good.clone(),
+                holder,
                 jobs: vec![leased(b)],
             },
         ]
@@ -154,13 +155,14 @@ pub async fn a_holder_that_moved_on_gets_none_of_its_jobs(store: Arc<dyn Store>)
 pub async fn a_job_that_conflicts_leaves_the_others(store: Arc<dyn Store>) {
     let lane = lane("default", "");
     let jobs = put_all(&*store, ["a", "b", "c"].map(|id| ready_job(id, &lane, 0, at(0)))).await;
-    let decide = |offer: Vec<Record>| {
+    let nobody = Record {
+        version: Version(1),
+        ..ready_job("nobody", &lane, 0, at(0))
+    };
+    let decide = move |offer: Vec<Record>| {
         let mut jobs: Vec<Record> = offer.into_iter().map(leased).collect();
         jobs[1].version = Version(8);
-        jobs.push(Record {
-            version: Version(1),
-            ..ready_job("nobody", &lane, 0, at(0))
-        });
+        jobs.push(nobody);
         vec![Grant {
             holder: robot("r"),
             jobs,

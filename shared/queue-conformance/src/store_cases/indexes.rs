@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use domain::{QueueName, RobotId};
+use futures::channel::oneshot;
 use queue::store::{Change, Committed, Count, Key, Kind, Lane, Rank, Record, Store, Version, Write};
 
 use crate::samples::{
@@ -36,6 +37,10 @@ pub async fn lanes_come_by_prefix_in_the_order_of_their_text(store: Arc<dyn Stor
     assert_eq!(store.lanes(&any, 10).await.unwrap(), lanes[..3]);
     assert_eq!(store.lanes(&any, 2).await.unwrap(), lanes[..2]);
     assert_eq!(store.lanes(&any, 0).await.unwrap(), []);
+    let prefixes = [&any, "zzz", "acme/default/", &any].map(str::to_owned);
+    let each = store.lanes_of(&prefixes, 2).await.unwrap();
+    assert_eq!(each, [&lanes[..2], &[], &lanes[..2], &lanes[..2]]);
+    assert_eq!(store.lanes_of(&[], 2).await.unwrap(), Vec::<Vec<Lane>>::new());
     assert_eq!(
         store
             .lanes(&Lane::prefix(&acme(), &default, Some(&target)), 10)
@@ -168,14 +173,14 @@ pub async fn ready_gives_what_a_claim_would_offer(store: Arc<dyn Store>) {
     put_all(&*store, samples).await;
     for limit in [0, 1, 7, 30, 100] {
         let ready = store.ready(&lanes, limit).await.unwrap();
-        let mut offered = Vec::new();
-        let decide = |offer: Vec<Record>| {
-            offered = offer;
+        let (tell, told) = oneshot::channel();
+        let decide = move |offer: Vec<Record>| {
+            tell.send(offer).unwrap();
             vec![]
         };
         store.claim(&lanes, limit, Box::new(decide)).await.unwrap();
         assert_eq!(ready.len(), limit.min(30));
-        assert_eq!(ready, offered);
+        assert_eq!(ready, told.await.unwrap());
     }
     assert_eq!(store.ready(&[], 10).await.unwrap(), []);
 }

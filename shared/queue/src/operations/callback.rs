@@ -1,7 +1,7 @@
 //! What a robot reports of an attempt: its end, or that it gives the job back.
 
 use domain::{
-    Event, Job, JobId, Rejection, RobotId, TenantName,
+    Event, Job, JobId, Rejection, RobotId, TenantName, Timestamp,
     job::{Fence, Outcome, Report, StateName},
 };
 use tracing::info;
@@ -11,7 +11,7 @@ use crate::{
     codec::{Stored, job_key},
     engine::{Engine, Refusal, TRIES_MAX, too_busy},
     hints::Hint,
-    store::{Blob, BlobKey, Change, Committed},
+    store::{Blob, BlobKey, Change, Committed, Key, StoreError},
 };
 
 /// A robot's report of the end of an attempt.
@@ -34,6 +34,12 @@ pub struct Answered {
     pub state: StateName,
     /// Whether the same was reported before, so that nothing changed now.
     pub repeated: bool,
+}
+
+/// A job, if there is one, and whether it is only remembered.
+struct Found {
+    job: Option<Stored<Job>>,
+    recalled: bool,
 }
 
 /// A report that has not been settled yet.
@@ -74,6 +80,7 @@ impl Engine {
                 break;
             }
             open = self.finish_round(tenant, robot, open, &mut answers).await?;
+            open.sort_by_key(|pending| pending.place);
         }
         Ok(answers
             .into_iter()
@@ -90,9 +97,10 @@ impl Engine {
         answers: &mut [Option<Result<Answered, Refusal>>],
     ) -> Result<Vec<Pending>, Refusal> {
         let keys: Vec<_> = open.iter().map(|pending| job_key(tenant, pending.job)).collect();
+        let found = self.recall_or_load(&keys).await?;
         let now = self.now();
         let (mut changes, mut written, mut again) = (Vec::new(), Vec::new(), Vec::new());
-        for (pending, job) in open.into_iter().zip(self.load_jobs(&keys).await?) {
+        for (pending, Found { job, recalled }) in open.into_iter().zip(found) {
             let taken: Result<Stored<Job>, Refusal> = job
                 .ok_or(Refusal::NotFound)
                 .and_then(|job| Ok(job.with(finished(&job.value, robot, &pending, self.chance(), now)?)));
@@ -109,6 +117,8 @@ impl Engine {
                     changes.push(self.finish_change(&job, &pending, now));
                     written.push((pending, job));
                 }
+                // What is remembered may be out of date: nothing is answered by it that no write confirms.
+                Err(_) if recalled => again.push(pending),
                 Err(Refusal::Job(Rejection::Repeated(state))) => {
                     answers[pending.place] = Some(Ok(Answered { state, repeated: true }));
                 }
@@ -124,6 +134,7 @@ impl Engine {
                 Committed::Conflict => again.push(pending),
                 Committed::Done => {
                     let state = job.value.state.name();
+                    self.remember_end(&job.value, &pending.report.fence, now);
                     info!(job.id = %job.value.id, "Attempt {} of job {} ended: {state}", pending.report.fence.attempt, job.value.id);
                     answers[pending.place] = Some(Ok(Answered { state, repeated: false }));
                     // The robot syncs at once and finds more work by itself: only a job that goes on needs a hint.
@@ -137,7 +148,30 @@ impl Engine {
         Ok(again)
     }
 
-    fn finish_change(&self, job: &Stored<Job>, pending: &Pending, now: domain::Timestamp) -> Change {
+    /// Remembers that `job` is over, if it is, for the next sync of the robot that held it by `fence`.
+    fn remember_end(&self, job: &Job, fence: &Fence, now: Timestamp) {
+        let recent = self.recent().filter(|_| job.state.name().is_terminal());
+        if let Some(recent) = recent {
+            recent.over.put(job_key(&job.tenant, job.id), fence.token.clone(), now);
+        }
+    }
+
+    /// The jobs of `keys`, in their order, as this engine wrote them last or as they are.
+    async fn recall_or_load(&self, keys: &[Key]) -> Result<Vec<Found>, StoreError> {
+        let now = self.now();
+        let recall = |key: &Key| self.recent().and_then(|recent| recent.held.take(key, now));
+        let recalled: Vec<Option<Stored<Job>>> = keys.iter().map(recall).collect();
+        let missing = keys.iter().zip(&recalled).filter(|(_, job)| job.is_none());
+        let missing: Vec<Key> = missing.map(|(key, _)| key.clone()).collect();
+        let mut loaded = self.load_jobs(&missing).await?.into_iter();
+        let found = |job: Option<Stored<Job>>| Found {
+            recalled: job.is_some(),
+            job: job.or_else(|| loaded.next().flatten()),
+        };
+        Ok(recalled.into_iter().map(found).collect())
+    }
+
+    fn finish_change(&self, job: &Stored<Job>, pending: &Pending, now: Timestamp) -> Change {
         let mut change = self.job_change(job.clone(), now);
         if let (Some(name), Some(result)) = (result_name(&pending.report), &pending.report.result) {
             let key = BlobKey {
@@ -184,7 +218,7 @@ fn finished(
     robot: &RobotId,
     pending: &Pending,
     chance: domain::retry::Chance,
-    now: domain::Timestamp,
+    now: Timestamp,
 ) -> Result<Job, Refusal> {
     let FinishReport {
         fence, outcome, digest, ..

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use domain::{Event, Job, Queue, QueueName, Robot, TenantName, Timestamp, plan::plan};
+use futures::channel::oneshot;
 use tracing::info;
 
 use super::sync::{LANES_MAX, lease_of};
@@ -59,7 +60,7 @@ impl Engine {
             .map(|queue| (queue.name.clone(), queue))
             .collect();
         let prefixes: Vec<String> = queues.keys().map(|name| Lane::queue_prefix(tenant, name)).collect();
-        let found = futures::future::try_join_all(prefixes.iter().map(|prefix| self.store.lanes(prefix, LANES_MAX)));
+        let found = self.store.lanes_of(&prefixes, LANES_MAX);
         let mut lanes: Vec<Lane> = found.await?.into_iter().flatten().collect();
         if lanes.is_empty() {
             return Ok(Dispatched::default());
@@ -71,12 +72,18 @@ impl Engine {
         if lanes.is_empty() {
             return Ok(Dispatched::default());
         }
-        let mut assigned: Vec<Job> = Vec::new();
         let slots: usize = wanted.iter().map(|robot| robot.free() as usize).sum();
-        let leased = &mut assigned;
-        let decide = Box::new(|offered: Vec<Record>| self.grants(&queues, &robots, &offered, now, leased));
+        let (tell, mut told) = oneshot::channel();
+        let engine = self.clone();
+        let decide = Box::new(move |offered: Vec<Record>| {
+            let mut assigned: Vec<Job> = Vec::new();
+            let grants = engine.grants(&queues, &robots, &offered, now, &mut assigned);
+            tell.send(assigned).ok();
+            grants
+        });
         let granted = self.store.claim(&lanes, slots.min(DISPATCH_MAX), decide).await?;
-        self.watch(&assigned, now).await;
+        let assigned: Vec<Job> = told.try_recv().ok().flatten().unwrap_or_default();
+        self.watch(assigned.iter(), now).await;
         let mut done = Dispatched::default();
         for outcome in granted.iter().flat_map(|grant| &grant.jobs) {
             match outcome {

@@ -59,6 +59,15 @@ enum Effect {
     Removed,
 }
 
+/// What became of the timers of one page.
+#[derive(Default)]
+struct Fired {
+    /// How many records were written.
+    written: usize,
+    /// Whether the next timer of one of them is over as well, as that of a job is which became ready too late.
+    still_due: bool,
+}
+
 impl Engine {
     /// Fires the timers that are due now, in batches, and purges. Two sweeps at once do the same as one.
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
@@ -70,9 +79,9 @@ impl Engine {
             let now = self.now();
             let due = self.store.due(now, SWEEP_PAGE).await?;
             let full = due.len() == SWEEP_PAGE;
-            let fired = self.fire(due, now, &mut swept).await?;
-            if !full || fired == 0 {
-                // A page on which nothing could be changed is left to whoever changed it.
+            let Fired { written, still_due } = self.fire(due, now, &mut swept).await?;
+            // A page on which nothing could be changed is left to whoever changed it.
+            if written == 0 || !(full || still_due) {
                 swept.more = full;
                 break;
             }
@@ -84,8 +93,8 @@ impl Engine {
         Ok(swept)
     }
 
-    /// Fires the timers of `due` and says how many records were written.
-    async fn fire(&self, due: Vec<Record>, now: Timestamp, swept: &mut Swept) -> Result<usize, StoreError> {
+    /// Fires one timer of each of `due`.
+    async fn fire(&self, due: Vec<Record>, now: Timestamp, swept: &mut Swept) -> Result<Fired, StoreError> {
         let mut firings = Vec::with_capacity(due.len());
         for record in due {
             match self.firing(&record, now).await {
@@ -95,8 +104,9 @@ impl Engine {
                 Err(error) => return Err(error),
             }
         }
+        let mut fired = Fired::default();
         if firings.is_empty() {
-            return Ok(0);
+            return Ok(fired);
         }
         let changes = firings
             .iter_mut()
@@ -104,13 +114,13 @@ impl Engine {
             .collect();
         let outcomes = self.commit_jobs(changes).await?;
         let mut hints: Vec<Hint> = Vec::new();
-        let mut written = 0;
         for (firing, outcome) in firings.into_iter().zip(outcomes) {
             if outcome == Committed::Conflict {
                 swept.conflicts += 1;
                 continue;
             }
-            written += 1;
+            fired.written += 1;
+            fired.still_due |= matches!(&firing.effect, Effect::Moved { job, .. } if job.is_due(now));
             count(&firing.effect, swept);
             let hint = match &firing.effect {
                 Effect::Moved { job, .. } => Hint::of(job),
@@ -122,7 +132,7 @@ impl Engine {
         if !hints.is_empty() {
             self.hints.wake(&hints).await;
         }
-        Ok(written)
+        Ok(fired)
     }
 
     async fn firing(&self, record: &Record, now: Timestamp) -> Result<Firing, StoreError> {

@@ -6,7 +6,10 @@
 mod desk;
 mod messages;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use domain::{
     Event, Job, JobId, Queue, QueueName, Robot, RobotId, TenantName, Timestamp,
@@ -15,12 +18,15 @@ use domain::{
     robot::{Reservation, Turn},
 };
 
+use futures::channel::oneshot;
+
 use self::desk::{Desk, settle};
 pub use self::messages::{Assignment, LeaseAnswer, LeaseStatus, Listed, SyncAnswer, SyncRequest};
 use crate::{
-    codec::{self, Stored, job_key, queue_key},
+    codec::{self, Stored, job_key, queue_key, robot_key},
     engine::{Engine, Refusal, TRIES_MAX, too_busy},
     hints::Hint,
+    recent::Writes,
     store::{BlobKey, Change, Committed, Grant, Key, Kind, Lane, Record, StoreError},
 };
 
@@ -28,8 +34,8 @@ use crate::{
 /// beyond.
 pub(crate) const LANES_MAX: usize = 10_000;
 
-/// How many jobs a sync is offered for each slot it has: some may be out of time.
-const OFFERED_PER_SLOT: usize = 2;
+/// How many jobs a sync is offered at the most beyond the slots it has: some may be out of time.
+const OFFERED_BEYOND: usize = 8;
 
 /// When a robot that was given jobs is expected back, to say that it began them.
 const BEGIN_SYNC: Duration = Duration::from_millis(100);
@@ -38,10 +44,17 @@ impl Engine {
     /// Answers a sync. The same one again gets the same jobs again.
     pub async fn sync(&self, tenant: &TenantName, id: &RobotId, request: SyncRequest) -> Result<SyncAnswer, Refusal> {
         for _ in 0..TRIES_MAX {
-            let robot = self.load_robot(tenant, id).await?.ok_or(Refusal::NotFound)?;
+            let recalled = self.recall_robot(tenant, id, &request);
+            let confirm = recalled.is_some();
+            let robot = match recalled {
+                Some(robot) => robot,
+                None => self.load_robot(tenant, id).await?.ok_or(Refusal::NotFound)?,
+            };
             let turn = robot.value.turn(request.epoch, request.seq)?;
             let before = robot.value.clone();
-            let mut desk = self.desk(robot, &request).await?;
+            let Some(mut desk) = self.desk(robot, confirm, turn, &request).await? else {
+                continue;
+            };
             desk.renew(&request);
             match turn {
                 Turn::New => {
@@ -64,30 +77,56 @@ impl Engine {
         Err(too_busy().into())
     }
 
-    /// Loads what the sync is about.
-    async fn desk(&self, robot: Stored<Robot>, request: &SyncRequest) -> Result<Desk, StoreError> {
+    /// The robot as this engine wrote it last, if this sync is the one that comes next.
+    fn recall_robot(&self, tenant: &TenantName, id: &RobotId, request: &SyncRequest) -> Option<Stored<Robot>> {
+        let robot = self.recent()?.robots.take(&robot_key(tenant, id), self.now())?;
+        (robot.value.turn(request.epoch, request.seq) == Ok(Turn::New)).then_some(robot)
+    }
+
+    /// Whether this engine wrote the end of the job of `hold`, so that nothing of it bears on a new sync of the robot that
+    /// held it. It is told once.
+    fn take_end(&self, tenant: &TenantName, hold: &Reservation) -> bool {
+        let last_lease = |recent: &Writes| recent.over.take(&job_key(tenant, hold.job), self.now());
+        self.recent().and_then(last_lease).as_ref() == Some(&hold.token)
+    }
+
+    /// Loads what the sync is about; `None` when the robot, which `confirm` loads again with it, is not as it is taken to be.
+    async fn desk(
+        &self,
+        robot: Stored<Robot>,
+        confirm: bool,
+        turn: Turn,
+        request: &SyncRequest,
+    ) -> Result<Option<Desk>, StoreError> {
         let tenant = &robot.value.tenant;
-        let held = robot
-            .value
-            .holds
-            .iter()
-            .chain(&robot.value.answered)
-            .map(|hold| hold.job);
-        let ids: std::collections::BTreeSet<JobId> =
-            held.chain(request.running.iter().map(|listed| listed.job)).collect();
-        let queue_keys = robot.value.queues.iter().map(|name| queue_key(tenant, name));
-        let keys: Vec<Key> = queue_keys.chain(ids.iter().map(|id| job_key(tenant, *id))).collect();
-        let (mut queues, mut jobs) = (BTreeMap::new(), BTreeMap::new());
-        for record in self.store.load(&keys).await?.into_iter().flatten() {
-            if record.key.kind == Kind::Queue {
-                let queue: Queue = codec::read(&record)?.value;
-                queues.insert(queue.name.clone(), queue);
-            } else {
-                let job: Stored<Job> = codec::read(&record)?;
-                jobs.insert(job.value.id, job);
+        let held = robot.value.answered.iter().chain(&robot.value.holds);
+        let held: BTreeMap<JobId, &Reservation> = held.map(|hold| (hold.job, hold)).collect();
+        let mut ids: BTreeSet<JobId> = request.running.iter().map(|listed| listed.job).collect();
+        for (job, hold) in held {
+            if turn == Turn::Again || !self.take_end(tenant, hold) {
+                ids.insert(job);
             }
         }
-        Ok(Desk {
+        let own_key = confirm.then(|| robot_key(tenant, &robot.value.id));
+        let queue_keys = robot.value.queues.iter().map(|name| queue_key(tenant, name));
+        let job_keys = ids.iter().map(|id| job_key(tenant, *id));
+        let keys: Vec<Key> = queue_keys.chain(job_keys).chain(own_key).collect();
+        let (mut queues, mut jobs) = (BTreeMap::new(), BTreeMap::new());
+        let mut is_confirmed = !confirm;
+        for record in self.store.load(&keys).await?.into_iter().flatten() {
+            match record.key.kind {
+                Kind::Queue => {
+                    let queue: Queue = codec::read(&record)?.value;
+                    queues.insert(queue.name.clone(), queue);
+                }
+                Kind::Robot => is_confirmed = record.version == robot.version,
+                _ => {
+                    let job: Stored<Job> = codec::read(&record)?;
+                    jobs.insert(job.value.id, job);
+                }
+            }
+        }
+        let desk = Desk {
             now: self.now(),
             robot,
             queues,
@@ -96,24 +135,44 @@ impl Engine {
             fenced: Vec::new(),
             leases: Vec::new(),
             given: Vec::new(),
-        })
+        };
+        Ok(is_confirmed.then_some(desk))
     }
 
     /// Writes the jobs that the sync changed; `false` when one was changed by somebody else.
     async fn write_jobs(&self, desk: &Desk) -> Result<bool, StoreError> {
         let ids = desk.changed.iter().chain(&desk.fenced);
-        let changes: Vec<Change> = ids
-            .filter_map(|id| desk.jobs.get(id))
-            .map(|job| self.job_change(job.clone(), desk.now))
+        let jobs: Vec<&Stored<Job>> = ids.filter_map(|id| desk.jobs.get(id)).collect();
+        let changes: Vec<Change> = jobs
+            .iter()
+            .map(|job| self.job_change((*job).clone(), desk.now))
             .collect();
         if changes.is_empty() {
             return Ok(true);
         }
-        Ok(self
-            .commit_jobs(changes)
-            .await?
-            .iter()
-            .all(|outcome| *outcome == Committed::Done))
+        let outcomes = self.commit_jobs(changes).await?;
+        for (job, outcome) in jobs.into_iter().zip(&outcomes) {
+            if *outcome == Committed::Done {
+                self.remember_held(job, desk.now);
+            }
+        }
+        Ok(outcomes.iter().all(|outcome| *outcome == Committed::Done))
+    }
+
+    /// Remembers a job that was written at `now`, if it is held, for the report of its end.
+    fn remember_held(&self, job: &Stored<Job>, now: Timestamp) {
+        let Some(recent) = self.recent() else { return };
+        if job.value.state.hold().is_some() {
+            let written = job.clone().written(codec::job_due_at(job, now));
+            recent.held.put(job_key(&job.value.tenant, job.value.id), written, now);
+        }
+    }
+
+    /// Remembers the robot that was written at `now` with this sync, for its next one.
+    fn remember_robot(&self, robot: &Stored<Robot>, now: Timestamp) {
+        let Some(recent) = self.recent() else { return };
+        let key = robot_key(&robot.value.tenant, &robot.value.id);
+        recent.robots.put(key, robot.clone().written(robot.due_at), now);
     }
 
     /// Claims jobs for free slots and writes the robot; `None` when the robot was changed by somebody else.
@@ -138,7 +197,7 @@ impl Engine {
         };
         let Some(claimed) = claimed else { return Ok(None) };
         for job in claimed {
-            desk.jobs.insert(job.id, Stored::new(job));
+            desk.jobs.insert(job.value.id, job);
         }
         let assign = self.assignments(&desk, &desk.robot.value.answered).await?;
         let next_sync = if assign.is_empty() {
@@ -167,28 +226,35 @@ impl Engine {
             return Ok(true);
         }
         let record = codec::robot_record(&desk.robot);
-        Ok(self.store.commit(vec![record.into()]).await? == [Committed::Done])
+        let is_written = self.store.commit(vec![record.into()]).await? == [Committed::Done];
+        if is_written {
+            self.remember_robot(&desk.robot, desk.now);
+        }
+        Ok(is_written)
     }
 
     /// Has the store offer jobs of `lanes` and takes those that go to this robot.
-    async fn claim(&self, desk: &mut Desk, lanes: &[Lane], free: usize) -> Result<Option<Vec<Job>>, StoreError> {
-        let (now, engine) = (desk.now, self);
-        let mut decided: Option<(Robot, Vec<Job>)> = None;
-        let (before, queues, given) = (&desk.robot, &desk.queues, &desk.given);
-        let slot = &mut decided;
+    async fn claim(
+        &self,
+        desk: &mut Desk,
+        lanes: &[Lane],
+        free: usize,
+    ) -> Result<Option<Vec<Stored<Job>>>, StoreError> {
+        let (now, engine) = (desk.now, self.clone());
+        let (mut robot, queues, given) = (desk.robot.clone(), desk.queues.clone(), desk.given.clone());
+        let (tell, mut told) = oneshot::channel();
         let decide = Box::new(move |offered: Vec<Record>| {
-            let mut robot = before.clone();
-            let jobs = engine.take_for(&mut robot.value, queues, &offered, now);
-            settle(&mut robot.value, given, &jobs);
-            let records = jobs.iter().map(|job| engine.job_record(job, now)).collect();
+            let jobs = engine.take_for(&mut robot.value, &queues, &offered, now);
+            settle(&mut robot.value, &given, &jobs);
             let grant = Grant {
                 holder: codec::robot_record(&robot),
-                jobs: records,
+                jobs: jobs.iter().map(|job| engine.job_record(job, now)).collect(),
             };
-            *slot = Some((robot.value, jobs.into_iter().map(|job| job.value).collect()));
+            tell.send((robot.value, jobs)).ok();
             vec![grant]
         });
-        let granted = self.store.claim(lanes, free * OFFERED_PER_SLOT, decide).await?;
+        let granted = self.store.claim(lanes, free + free.min(OFFERED_BEYOND), decide).await?;
+        let decided: Option<(Robot, Vec<Stored<Job>>)> = told.try_recv().ok().flatten();
         let (Some((robot, jobs)), Some(granted)) = (decided, granted.into_iter().next()) else {
             return Ok(None);
         };
@@ -197,19 +263,23 @@ impl Engine {
         }
         // A job that was not written stays reserved until the next sync finds that nobody holds it.
         let written = |outcome: &Committed| *outcome == Committed::Done;
-        let jobs: Vec<Job> = jobs
+        let jobs: Vec<Stored<Job>> = jobs
             .into_iter()
             .zip(&granted.jobs)
             .filter(|(_, outcome)| written(outcome))
             .map(|(job, _)| job)
             .collect();
         desk.robot.value = robot;
-        self.watch(&jobs, now).await;
+        self.remember_robot(&desk.robot, now);
+        for job in &jobs {
+            self.remember_held(job, now);
+        }
+        self.watch(jobs.iter().map(|job| &job.value), now).await;
         Ok(Some(jobs))
     }
 
     /// Has somebody look when the leases of `jobs` end, where the sweep would come late.
-    pub(crate) async fn watch(&self, jobs: &[Job], now: Timestamp) {
+    pub(crate) async fn watch(&self, jobs: impl Iterator<Item = &Job>, now: Timestamp) {
         let mut hints: Vec<Hint> = Vec::new();
         for job in jobs {
             hints.extend(self.timer_hint(job, now).filter(|hint| !hints.contains(hint)));
@@ -262,8 +332,8 @@ impl Engine {
         let prefixes: Vec<String> = open
             .flat_map(|queue| [None, Some(&robot.id)].map(|target| Lane::prefix(&robot.tenant, queue, target)))
             .collect();
-        let found = futures::future::try_join_all(prefixes.iter().map(|prefix| self.store.lanes(prefix, LANES_MAX)));
-        let mut lanes: Vec<Lane> = found.await?.into_iter().flatten().collect();
+        let found = self.store.lanes_of(&prefixes, LANES_MAX).await?;
+        let mut lanes: Vec<Lane> = found.into_iter().flatten().collect();
         lanes.retain(|lane| {
             let queue = QueueName::parse(lane.queue());
             let requires = codec::lane_requires(lane);

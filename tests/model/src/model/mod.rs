@@ -99,16 +99,19 @@ impl Model {
         }
     }
 
-    /// Every timer that is due fires once, and what has been over for long enough goes.
+    /// Timers fire until none is due, and what has been over for long enough goes.
     fn sweep(&mut self) -> Answer {
         let (now, [mut ready, mut lost, mut retried, mut ended]) = (self.now, [0; 4]);
-        for job in self.jobs.iter_mut().flatten().filter(|job| job.is_due(now)) {
-            let was_held = matches!(job.phase, Phase::Leased { .. } | Phase::Running { .. });
-            job.tick(now);
-            match job.state() {
-                StateName::Ready => (ready, lost) = (ready + 1, lost + u64::from(was_held)),
-                StateName::Scheduled => retried += 1,
-                _ => ended += 1,
+        for job in self.jobs.iter_mut().flatten() {
+            // A job that became ready too late may have waited too long by then.
+            while job.is_due(now) {
+                let was_held = matches!(job.phase, Phase::Leased { .. } | Phase::Running { .. });
+                job.tick(now);
+                match job.state() {
+                    StateName::Ready => (ready, lost) = (ready + 1, lost + u64::from(was_held)),
+                    StateName::Scheduled => retried += 1,
+                    _ => ended += 1,
+                }
             }
         }
         for place in &mut self.jobs {

@@ -1,0 +1,208 @@
+//! Rounds: calls that come while a turn is taken wait for the next one, and are answered together.
+
+use std::{
+    future::Future,
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared, select},
+    lock::Mutex as Turn,
+};
+
+/// How much one round takes up, in what its calls weigh. A call that weighs more goes alone.
+const WEIGHT_MAX: usize = 512;
+
+/// What answers the calls of one round, in their order.
+type Run<C, A> = Arc<dyn Fn(Vec<C>) -> BoxFuture<'static, Vec<A>> + Send + Sync>;
+
+/// The answers of a round, each to be taken once.
+type Answers<A> = Arc<[Mutex<Option<A>>]>;
+
+/// Gathers calls of one kind into rounds, of which two are under way at the most.
+///
+/// A call that comes while a turn is free goes at once: nobody waits for company. A round goes on as long as any of its
+/// callers waits; if all are gone it is dropped where it stands, as a call by itself would be.
+pub(super) struct Rounds<C, A> {
+    /// One more than the store works on, so that it never waits for us.
+    turns: Arc<[Turn<()>; 2]>,
+    /// The round that still takes up calls.
+    open: Arc<Mutex<Option<Round<C, A>>>>,
+    run: Run<C, A>,
+}
+
+struct Round<C, A> {
+    calls: Arc<Mutex<Vec<C>>>,
+    weight: usize,
+    answers: Shared<BoxFuture<'static, Answers<A>>>,
+}
+
+impl<C: Send + 'static, A: Send + 'static> Rounds<C, A> {
+    /// Rounds that are answered by `run`, one answer for each call and in their order.
+    pub(super) fn new<F>(run: impl Fn(Vec<C>) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Vec<A>> + Send + 'static,
+    {
+        Self {
+            turns: Arc::default(),
+            open: Arc::default(),
+            run: Arc::new(move |calls| run(calls).boxed()),
+        }
+    }
+
+    /// The answer to `call`, which weighs as much as what it makes the store do.
+    pub(super) async fn call(&self, call: C, weight: usize) -> A {
+        let (place, answers) = self.join(call, weight);
+        let answer = hold(&answers.await[place]).take();
+        answer.expect("a round answers each of its calls, and each is taken by who made it")
+    }
+
+    fn join(&self, call: C, weight: usize) -> (usize, Shared<BoxFuture<'static, Answers<A>>>) {
+        let mut open = hold(&self.open);
+        let has_room = open.as_ref().is_some_and(|round| round.weight + weight <= WEIGHT_MAX);
+        if !has_room {
+            // One that is full is no longer joined, and goes when its turn comes.
+            *open = Some(self.round());
+        }
+        let round = open.as_mut().expect("one was opened");
+        round.weight += weight;
+        let mut calls = hold(&round.calls);
+        calls.push(call);
+        (calls.len() - 1, round.answers.clone())
+    }
+
+    /// A new round without calls.
+    fn round(&self) -> Round<C, A> {
+        let calls: Arc<Mutex<Vec<C>>> = Arc::default();
+        let (turns, open, run) = (Arc::clone(&self.turns), Arc::clone(&self.open), Arc::clone(&self.run));
+        let taken_up = Arc::clone(&calls);
+        let answers = async move {
+            let [one, other] = &*turns;
+            let _turn = select(one.lock(), other.lock()).await.factor_first().0;
+            let calls = close(&open, &taken_up);
+            let answers = run(calls).await;
+            answers.into_iter().map(|answer| Mutex::new(Some(answer))).collect()
+        };
+        Round {
+            calls,
+            weight: 0,
+            answers: answers.boxed().shared(),
+        }
+    }
+}
+
+/// Takes the calls of a round, which nobody joins from now on.
+fn close<C, A>(open: &Mutex<Option<Round<C, A>>>, calls: &Arc<Mutex<Vec<C>>>) -> Vec<C> {
+    let mut open = hold(open);
+    if open.as_ref().is_some_and(|round| Arc::ptr_eq(&round.calls, calls)) {
+        *open = None;
+    }
+    mem::take(&mut *hold(calls))
+}
+
+/// What is inside is whole at any time: no line that holds it panics half-way.
+fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::{channel::oneshot, future::join_all};
+
+    use super::*;
+
+    /// Rounds that double numbers, and the sizes of those that were run; the first two wait for their gates.
+    struct Doubling {
+        rounds: Rounds<u32, u32>,
+        sizes: Arc<Mutex<Vec<usize>>>,
+        gates: Vec<oneshot::Sender<()>>,
+    }
+
+    fn doubling(gates: usize) -> Doubling {
+        let sizes: Arc<Mutex<Vec<usize>>> = Arc::default();
+        let (open, waits): (Vec<_>, Vec<_>) = (0..gates).map(|_| oneshot::channel::<()>()).unzip();
+        let waits = Arc::new(Mutex::new(waits));
+        let noted = Arc::clone(&sizes);
+        let rounds = Rounds::new(move |calls: Vec<u32>| {
+            hold(&noted).push(calls.len());
+            let gate = hold(&waits).pop();
+            async move {
+                if let Some(gate) = gate {
+                    gate.await.ok();
+                }
+                calls.into_iter().map(|call| call * 2).collect()
+            }
+        });
+        Doubling {
+            rounds,
+            sizes,
+            gates: open,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_alone_goes_at_once() {
+        let doubling = doubling(0);
+        for call in [1, 2, 3] {
+            assert_eq!(doubling.rounds.call(call, 1).await, call * 2);
+        }
+        assert_eq!(*hold(&doubling.sizes), [1, 1, 1]);
+    }
+
+    #[tokio::test]
+    async fn calls_that_come_meanwhile_go_together_and_each_gets_its_own_answer() {
+        let mut doubling = doubling(2);
+        let gates = mem::take(&mut doubling.gates);
+        let calls = (0..20).map(|call| doubling.rounds.call(call, 1));
+        let opening = async {
+            tokio::task::yield_now().await;
+            drop(gates);
+        };
+        let (answers, ()) = futures::join!(join_all(calls), opening);
+        assert_eq!(answers, (0..20).map(|call| call * 2).collect::<Vec<_>>());
+        let sizes = hold(&doubling.sizes).clone();
+        assert_eq!(sizes.iter().sum::<usize>(), 20);
+        assert!(
+            sizes.len() <= 3,
+            "two that found a turn free, and all others: {sizes:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_round_takes_up_no_more_than_its_weight() {
+        let mut doubling = doubling(2);
+        let gates = mem::take(&mut doubling.gates);
+        let calls = (0..8).map(|call| doubling.rounds.call(call, WEIGHT_MAX / 2));
+        let opening = async {
+            tokio::task::yield_now().await;
+            drop(gates);
+        };
+        let (answers, ()) = futures::join!(join_all(calls), opening);
+        assert_eq!(answers.len(), 8);
+        assert!(hold(&doubling.sizes).iter().all(|size| *size <= 2));
+        assert_eq!(doubling.rounds.call(9, 10 * WEIGHT_MAX).await, 18);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_leaves_the_others_their_answers() {
+        let mut doubling = doubling(2);
+        let mut gates = mem::take(&mut doubling.gates);
+        let polled = AtomicUsize::new(0);
+        {
+            let mut first = Box::pin(doubling.rounds.call(1, 1));
+            let mut with_it = Box::pin(doubling.rounds.call(2, 1));
+            // Both are in one round; whoever polls first drives it, and is gone before it is answered.
+            assert!(futures::poll!(&mut first).is_pending());
+            assert!(futures::poll!(&mut with_it).is_pending());
+            polled.fetch_add(1, Ordering::Relaxed);
+            drop(first);
+            gates.clear();
+            assert_eq!(with_it.await, 4);
+        }
+        assert_eq!(doubling.rounds.call(3, 1).await, 6);
+    }
+}
