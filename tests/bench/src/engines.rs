@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::ValueEnum;
 use domain::Timestamp;
-use queue::{Clock, Engine, Entropy, Settings, Store, hints::NoHints, memory::MemoryStore};
+use queue::{Clock, Engine, Entropy, Settings, Store, combine::Combined, hints::NoHints, memory::MemoryStore};
 use queue_postgres::{PostgresOptions, PostgresStore};
 use queue_sqlite::SqliteStore;
 use servers::Postgres;
@@ -57,30 +57,41 @@ impl Ground {
 
     /// An engine on a new, empty store.
     pub(crate) async fn engine(&self, choice: StoreChoice) -> anyhow::Result<Engine> {
-        let store: Arc<dyn Store> = match choice {
+        Ok(engine(self.open(choice, &self.url(choice)?).await?))
+    }
+
+    /// The address of a new, empty database; one in memory has none.
+    pub(crate) fn url(&self, choice: StoreChoice) -> anyhow::Result<String> {
+        match (choice, &self.postgres_url, &self.postgres) {
+            (StoreChoice::Memory, ..) => Ok(String::new()),
+            (StoreChoice::Sqlite, ..) => {
+                let path = self.folder.path().join(format!("{}.db", rand::random::<u64>()));
+                Ok(path
+                    .to_str()
+                    .context("the temporary folder has a name in Unicode")?
+                    .to_owned())
+            }
+            (StoreChoice::Postgres, Some(url), _) => Ok(url.clone()),
+            (StoreChoice::Postgres, None, Some(server)) => server.fresh_database(),
+            (StoreChoice::Postgres, None, None) => anyhow::bail!("Postgres was not started"),
+        }
+    }
+
+    /// The store at `url`, with its tables.
+    pub(crate) async fn open(&self, choice: StoreChoice, url: &str) -> anyhow::Result<Arc<dyn Store>> {
+        Ok(match choice {
             StoreChoice::Memory => Arc::new(MemoryStore::new()),
-            StoreChoice::Sqlite => Arc::new(self.sqlite().await?),
-            StoreChoice::Postgres => Arc::new(self.postgres().await?),
-        };
-        Ok(engine(store))
-    }
-
-    async fn sqlite(&self) -> anyhow::Result<SqliteStore> {
-        let path = self.folder.path().join(format!("{}.db", rand::random::<u64>()));
-        let store = SqliteStore::open(path.to_str().context("the temporary folder has a name in Unicode")?).await?;
-        store.migrate().await?;
-        Ok(store)
-    }
-
-    async fn postgres(&self) -> anyhow::Result<PostgresStore> {
-        let url = match (&self.postgres_url, &self.postgres) {
-            (Some(url), _) => url.clone(),
-            (None, Some(server)) => server.fresh_database()?,
-            (None, None) => anyhow::bail!("Postgres was not started"),
-        };
-        let store = PostgresStore::connect(&url, PostgresOptions { max_connections: 8 }).await?;
-        store.migrate().await?;
-        Ok(store)
+            StoreChoice::Sqlite => {
+                let store = SqliteStore::open(url).await?;
+                store.migrate().await?;
+                Arc::new(Combined::new(Arc::new(store)))
+            }
+            StoreChoice::Postgres => {
+                let store = PostgresStore::connect(url, PostgresOptions { max_connections: 8 }).await?;
+                store.migrate().await?;
+                Arc::new(Combined::new(Arc::new(store)))
+            }
+        })
     }
 }
 

@@ -1,6 +1,6 @@
-//! Measures Remuda: what the queue does a second on each store, what one claim costs as the backlog grows, how it stands
-//! beside other queues on Postgres, how long and how large a release build of each function is, and how long it takes to
-//! start.
+//! Measures Remuda: what the queue does a second on each store, and over HTTP; what a claim, a plan, a sync and each other
+//! operation cost as backlog, fleet and kept jobs grow; how it stands beside other queues on Postgres; how long and how
+//! large a release build of each function is, and how long it takes to start.
 //!
 //! Figures are from the machine it runs on. Compare only within one run: ratios hold, absolute times do not.
 
@@ -9,8 +9,12 @@ mod claim;
 mod cold_start;
 mod engines;
 mod figures;
+mod fill;
 mod functions;
+mod growth;
+mod http;
 mod lifecycle;
+mod matching;
 mod peers;
 mod work;
 
@@ -36,6 +40,14 @@ enum What {
     Lifecycle(lifecycle::Options),
     /// One claim as the backlog grows
     Claim(claim::Options),
+    /// Each operation as the jobs that are kept grow
+    Growth(growth::Options),
+    /// Jobs through `remuda dev`, over HTTP
+    Http(http::Options),
+    /// One plan as robots and jobs grow
+    Plan(matching::PlanOptions),
+    /// One robot's sync as others are online
+    Fleet(matching::FleetOptions),
     /// Time and size of a release build of each function
     Functions(functions::Options),
     /// Remuda beside other queues on Postgres, and beside SQL by hand
@@ -68,6 +80,10 @@ fn main() -> anyhow::Result<()> {
         What::ColdStart(options) => runtime()?.block_on(cold_start::measure(&options))?,
         What::Lifecycle(options) => runtime()?.block_on(lifecycle::measure(&options))?,
         What::Claim(options) => runtime()?.block_on(claim::measure(&options))?,
+        What::Growth(options) => runtime()?.block_on(growth::measure(&options))?,
+        What::Http(options) => runtime()?.block_on(http::measure(&options))?,
+        What::Plan(options) => matching::measure_plans(&options)?,
+        What::Fleet(options) => runtime()?.block_on(matching::measure_fleet(&options))?,
         What::Peers(options) => return runtime()?.block_on(peers::measure(&options, cli.json)),
         What::Drive(drive) => return runtime()?.block_on(peers::drive(&drive)),
     };

@@ -1,4 +1,4 @@
-//! Remuda among the contestants: through the queue crate, as its functions use it.
+//! Remuda among the contestants: through the queue crate, as a server uses it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use async_trait::async_trait;
 use bench_driver::{Payload, Peer, Seen, Stop, Way};
-use queue::{Assignment, Engine};
+use queue::{Assignment, Engine, combine::Combined};
 use queue_postgres::{PostgresOptions, PostgresStore};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
@@ -41,7 +41,7 @@ impl Ours {
         };
         let store = Arc::new(PostgresStore::connect(url, options).await?);
         Ok(Self {
-            engine: engine(Arc::clone(&store) as _),
+            engine: engine(Arc::new(Combined::new(Arc::clone(&store) as _))),
             store,
             unfinished: Arc::default(),
             claimer: Mutex::default(),
