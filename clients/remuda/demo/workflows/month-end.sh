@@ -1,6 +1,6 @@
 # Long work in steps, each kept as a checkpoint: an attempt goes on where the one before was lost.
 . "$COMMON"
-steps=3
+steps=6
 kept="$REMUDA_CHECKPOINT_DIR/step"
 step=0
 [ ! -f "$kept" ] || step=$(cat "$kept")

@@ -79,18 +79,21 @@ impl<'a> Watch<'a> {
 
     /// Watches until every job is over and every killed robot that is to return has, or until `end`.
     pub(super) async fn until(mut self, end: Instant) -> Result<Watched, Failure> {
-        let mut wait = LOOK;
+        let mut next_look = Instant::now();
         while !self.is_over() {
             if Instant::now() >= end {
                 self.view.event("time is up");
                 break;
             }
-            tokio::time::sleep(wait).await;
+            tokio::time::sleep(LOOK).await;
             let began = Instant::now();
-            self.look().await?;
-            // A store that is slow is not to be kept from its work by being watched.
-            wait = LOOK.max(began.elapsed());
-            self.cancel_what_runs().await?;
+            if began >= next_look {
+                self.look().await?;
+                // A store that is slow is not to be kept from its work by being watched.
+                next_look = Instant::now() + began.elapsed();
+                self.cancel_what_runs().await?;
+            }
+            // Not with the looks alone: where those are slow, whole jobs pass between two of them.
             self.kill().await?;
             self.start_again()?;
             self.notice_deserters();
