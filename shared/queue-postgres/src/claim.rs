@@ -1,39 +1,52 @@
-//! A claim: lock what is offered, decide, write what is granted, in one transaction.
+//! A claim: read what is offered, decide, write what is granted where it still is as it was read.
 //!
-//! It never waits for a lock: a job that another claim is looking at is not offered, and a holder that another call is
-//! writing has moved on. So claims and writes cannot deadlock.
+//! It never waits for a lock: a record that another call is writing has moved on. So claims and writes cannot deadlock.
+//! While claims of several processes meet, each locks what it is offered, and the others are offered what comes next.
 
-use std::{collections::HashSet, iter};
+use std::{
+    collections::HashSet,
+    iter,
+    time::{Duration, Instant},
+};
 
 use queue::store::{Committed, Decide, Grant, Granted, Key, Lane, Record};
-use sqlx::Error;
+use sqlx::{Error, postgres::PgRow};
 
 use crate::{
     columns::{self, Records, bind_records, limit},
     connect::Connections,
-    reads::distinct,
-    statements::Transaction,
+    floors::bind_parts,
+    reads::{self, distinct},
+    statements::Statement,
 };
 
-/// The best of all lanes that nobody else is being offered.
+/// For how long claims lock what they are offered after two of them were offered the same.
+const LOCKING_FOR: Duration = Duration::from_secs(2);
+
+/// The best of all parts of lanes that nobody else is being offered.
 ///
-/// The heads of the lanes are looked at without a lock, to see how many of the best come from which lane; only so many
-/// are locked there. Materialised, or the planner may run the sub-select more than once and lock more than the limit.
+/// The heads are looked at without a lock, to see how many of the best come from which part; only so many are locked
+/// there. Materialised, or the planner may run the sub-select more than once and lock more than the limit.
 const OFFER: &str = "
     with head as materialized (
-        select l.lane from unnest($1::text[]) as l (lane)
+        select part.* from unnest($1::text[], $2::smallint[], $3::bigint[], $4::text[], $5::smallint[])
+            as part (lane, band, since, id, below)
         cross join lateral (
-            select band, since, id from record where lane = l.lane and band is not null
-            order by band, since, id limit $2
+            select band, since, id from record
+            where lane = part.lane and band is not null
+                and (band, since, id) >= (part.band, part.since, part.id) and band < part.below
+            order by band, since, id limit $6
         ) r
-        order by r.band, r.since, r.id limit $2
+        order by r.band, r.since, r.id limit $6
     ), share as materialized (
-        select lane, count(*) as records from head group by lane
+        select lane, band, since, id, below, count(*) as records from head group by lane, band, since, id, below
     ), offered as materialized (
         select r.* from share
         cross join lateral (
             select kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body
-            from record where lane = share.lane and band is not null
+            from record
+            where lane = share.lane and band is not null
+                and (band, since, id) >= (share.band, share.since, share.id) and band < share.below
             order by band, since, id limit share.records for update skip locked
         ) r
     )
@@ -41,7 +54,7 @@ const OFFER: &str = "
     from offered order by band, since, id";
 
 /// The holders that still have the version that was read, and that nobody else is writing, or that are new; and of their
-/// jobs, which are locked since they were offered, those that still have theirs.
+/// jobs those that still have theirs.
 ///
 /// What is found stays where it lies, so that it is written there and not looked up again.
 const WRITE: &str = "
@@ -58,7 +71,7 @@ const WRITE: &str = "
             select ctid as lies_at, version from record
             where (kind, tenant, id) between (given.kind, given.tenant, given.id) and (given.kind, given.tenant, given.id)
                 and version = given.version
-            order by kind, tenant, id limit 1 for update skip locked
+            order by kind desc, tenant desc, id desc limit 1 for update skip locked
         ) stored
         where stored.version = given.version
     ), made as (
@@ -87,41 +100,77 @@ pub(crate) async fn claim(
     most: usize,
     decide: Decide,
 ) -> Result<Vec<Granted>, Error> {
-    let statement = sqlx::query(OFFER)
-        .bind(distinct(lanes.iter().map(Lane::as_str)))
-        .bind(limit(most));
-    let mut transaction = connections.begin().await?;
-    let grants = decide(columns::records(&transaction.fetch_all(statement).await?)?);
-    let granted = write_grants(&mut transaction, &grants).await?;
-    transaction.commit().await?;
-    Ok(granted)
-}
-
-/// Writes each grant whose holder is still at its version. A record that is given twice conflicts with itself.
-async fn write_grants(transaction: &mut Transaction, grants: &[Grant]) -> Result<Vec<Granted>, Error> {
+    if connections.claims_met_within(LOCKING_FOR) {
+        return claim_locked(connections, lanes, most, decide).await;
+    }
+    let look = connections
+        .floors
+        .look(&distinct(lanes.iter().map(Lane::as_str)), Instant::now());
+    let offered = reads::ready_in(connections, &look.parts, most).await?;
+    look.found(&offered, most, Instant::now());
+    let grants = decide(offered);
     if grants.is_empty() {
         return Ok(Vec::new());
     }
+    let granted = granted(&grants, &connections.fetch_all(writing(&grants)).await?)?;
+    if granted.iter().any(has_met) {
+        connections.claims_meet();
+    }
+    Ok(granted)
+}
+
+/// Locks what is offered until what is granted is written. What was passed over because it is locked tells nothing of where
+/// a lane begins.
+async fn claim_locked(
+    connections: &Connections,
+    lanes: &[Lane],
+    most: usize,
+    decide: Decide,
+) -> Result<Vec<Granted>, Error> {
+    let mut transaction = connections.begin().await?;
+    let mut look = connections
+        .floors
+        .look(&distinct(lanes.iter().map(Lane::as_str)), Instant::now());
+    let offer = bind_parts!(sqlx::query(OFFER), &look.parts).bind(limit(most));
+    let offered = columns::records(&transaction.fetch_all(offer).await?)?;
+    look.passed(Instant::now());
+    let grants = decide(offered);
+    let rows = if grants.is_empty() {
+        Vec::new()
+    } else {
+        transaction.fetch_all(writing(&grants)).await?
+    };
+    transaction.commit().await?;
+    granted(&grants, &rows)
+}
+
+/// Whether the holder was written and one of its jobs was not: another claim was offered it too.
+fn has_met(granted: &Granted) -> bool {
+    granted.holder == Committed::Done && granted.jobs.contains(&Committed::Conflict)
+}
+
+/// Writes `grants`. A record that is given twice is written as it was given first.
+fn writing(grants: &[Grant]) -> Statement<'static> {
     let (mut records, mut places, mut holds) = (Records::default(), Vec::new(), Vec::new());
     let mut seen = HashSet::new();
-    let mut first = Vec::new();
     for (place, grant) in grants.iter().enumerate() {
         for record in iter::once(&grant.holder).chain(&grant.jobs) {
-            let is_first = seen.insert(&record.key);
-            if is_first {
+            if seen.insert(&record.key) {
                 holds.push(std::ptr::eq(record, &raw const grant.holder));
                 places.push(limit(place));
                 records.push(record.clone());
             }
-            first.push(is_first);
         }
     }
-    let query = bind_records!(sqlx::query(WRITE), records).bind(places).bind(holds);
-    let rows = transaction.fetch_all(query).await?;
-    let written: HashSet<Key> = rows.iter().map(columns::key).collect::<Result<_, _>>()?;
-    let mut first = first.into_iter();
+    bind_records!(sqlx::query(WRITE), records).bind(places).bind(holds)
+}
+
+/// What became of `grants`, where `rows` are the keys of what was written. A record that was given twice conflicts with
+/// itself.
+fn granted(grants: &[Grant], rows: &[PgRow]) -> Result<Vec<Granted>, Error> {
+    let mut written: HashSet<Key> = rows.iter().map(columns::key).collect::<Result<_, _>>()?;
     let mut outcome = |record: &Record| {
-        if first.next() == Some(true) && written.contains(&record.key) {
+        if written.remove(&record.key) {
             Committed::Done
         } else {
             Committed::Conflict

@@ -17,6 +17,8 @@ use crate::{
     group,
 };
 
+// A record is looked up by its key from the end: while versions of it cannot be removed, the latest one mostly lies last.
+//
 // Where two sets that have no index meet, as what was made and the blobs beside it do, an `in` is asked by hashing the one;
 // `is true` keeps the planner from making a join of it, which would compare each with each (see `session`).
 
@@ -51,7 +53,7 @@ const UPDATE: &str = "
         cross join lateral (
             select ctid as lies_at, version from record
             where (kind, tenant, id) between (given.kind, given.tenant, given.id) and (given.kind, given.tenant, given.id)
-            order by kind, tenant, id limit 1
+            order by kind desc, tenant desc, id desc limit 1
         ) stored
         where stored.version = given.version
     ), made as (

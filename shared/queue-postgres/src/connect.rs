@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use queue::store::StoreError;
@@ -16,6 +16,7 @@ use sqlx::{
 use crate::{
     PostgresStore,
     address::Address,
+    floors::Floors,
     iam::{Iam, USED_FOR},
     session,
 };
@@ -51,6 +52,10 @@ pub(crate) struct Connections {
     iam: Option<Iam>,
     /// When the pool's password was made; `None` before the first one.
     signed_at: Mutex<Option<SystemTime>>,
+    /// When two claims were last offered the same.
+    met_at: Mutex<Option<Instant>>,
+    /// Where lanes begin.
+    pub(crate) floors: Floors,
 }
 
 impl Connections {
@@ -76,7 +81,20 @@ impl Connections {
             opening,
             iam,
             signed_at: Mutex::default(),
+            met_at: Mutex::default(),
+            floors: Floors::default(),
         }
+    }
+
+    /// Takes down that two claims were offered the same now.
+    pub(crate) fn claims_meet(&self) {
+        *self.met_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether two claims were offered the same less than `time` ago.
+    pub(crate) fn claims_met_within(&self, time: Duration) -> bool {
+        let met_at = *self.met_at.lock().unwrap_or_else(PoisonError::into_inner);
+        met_at.is_some_and(|at| at.elapsed() < time)
     }
 
     /// The pool, able to connect for the next minutes.

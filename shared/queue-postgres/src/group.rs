@@ -43,7 +43,7 @@ const WRITE: &str = "
             select ctid as lies_at, version from record
             where (kind, tenant, id) between (sorted.kind, sorted.tenant, sorted.id)
                 and (sorted.kind, sorted.tenant, sorted.id)
-            order by kind, tenant, id limit 1 for update
+            order by kind desc, tenant desc, id desc limit 1 for update
         ) stored
     ), stale as materialized (
         select kind, tenant, id from locked where is_at <> version
@@ -92,7 +92,7 @@ const FORGET: &str = "
     cross join lateral (
         select ctid as lies_at, version from record
         where (kind, tenant, id) between (p.kind, p.tenant, p.id) and (p.kind, p.tenant, p.id)
-        order by kind, tenant, id limit 1
+        order by kind desc, tenant desc, id desc limit 1
     ) stored
     where stored.version = p.version and r.ctid = stored.lies_at and r.version = p.version";
 

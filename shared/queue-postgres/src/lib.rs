@@ -11,6 +11,7 @@ mod columns;
 mod commit;
 mod connect;
 mod errors;
+mod floors;
 mod group;
 mod iam;
 mod migrations;
@@ -26,7 +27,7 @@ use queue::{
     mark,
     store::{
         Blob, BlobKey, BlobPut, Change, Committed, Count, Decide, Granted, Key, Kind, Lane, Position, Record, Scanned,
-        Store, StoreError,
+        Store, StoreError, Write,
     },
 };
 
@@ -58,6 +59,8 @@ impl Store for PostgresStore {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Committed>, StoreError> {
+        let puts = changes.iter().flat_map(|change| &change.writes).filter_map(put);
+        let _lowering = self.connections.floors.lowered_by(puts);
         commit::commit(&self.connections, changes)
             .await
             .map_err(errors::unavailable)
@@ -158,8 +161,16 @@ impl Store for PostgresStore {
     }
 
     async fn restore(&self, records: Vec<Record>) -> Result<Vec<Committed>, StoreError> {
+        let _lowering = self.connections.floors.lowered_by(records.iter());
         commit::restore(&self.connections, records)
             .await
             .map_err(errors::unavailable)
+    }
+}
+
+fn put(write: &Write) -> Option<&Record> {
+    match write {
+        Write::Put(record) => Some(record),
+        Write::Delete(..) | Write::Check(..) => None,
     }
 }

@@ -1,17 +1,21 @@
 //! Reads of records. Each costs what it gives: `tests/reading.rs` holds what they read.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Instant,
+};
 
 use domain::{TenantName, Timestamp};
 use queue::{
     range::prefix_end,
     store::{Count, Key, Kind, Lane, Position, Record},
 };
-use sqlx::{Error, Row};
+use sqlx::{Error, Row, postgres::PgRow};
 
 use crate::{
     columns::{self, Keys, kind_code, limit, signed},
     connect::Connections,
+    floors::{Part, bind_parts},
 };
 
 const LOAD: &str = "
@@ -21,7 +25,7 @@ const LOAD: &str = "
     cross join lateral (
         select * from record
         where (kind, tenant, id) between (k.kind, k.tenant, k.id) and (k.kind, k.tenant, k.id)
-        order by kind, tenant, id limit 1
+        order by kind desc, tenant desc, id desc limit 1
     ) r";
 
 /// A loose index scan for each prefix: one probe for each lane, however many records it holds.
@@ -45,14 +49,36 @@ const LANES: &str = "
     )
     select place, lane from found order by place, number";
 
+/// The heads of parts of lanes, of which only the best are read as a whole.
 const READY: &str = "
     select r.kind, r.tenant, r.id, r.version, r.lane, r.band, r.since, r.due_at, r.shelf, r.listed_at,
            r.expires_at, r.body
-    from unnest($1::text[]) as l (lane)
+    from (
+        select head.lies_at
+        from unnest($1::text[], $2::smallint[], $3::bigint[], $4::text[], $5::smallint[])
+            as part (lane, band, since, id, below)
+        cross join lateral (
+            select ctid as lies_at, band, since, id from record
+            where lane = part.lane and band is not null
+                and (band, since, id) >= (part.band, part.since, part.id) and band < part.below
+            order by band, since, id limit $6
+        ) head
+        order by head.band, head.since, head.id limit $6
+    ) best
+    join record r on r.ctid = best.lies_at
+    order by r.band, r.since, r.id";
+
+/// The parts of lanes in which anything is ready.
+const ANY_READY: &str = "
+    select part.lane
+    from unnest($1::text[], $2::smallint[], $3::bigint[], $4::text[], $5::smallint[])
+        as part (lane, band, since, id, below)
     cross join lateral (
-        select * from record where lane = l.lane and band is not null order by band, since, id limit $2
-    ) r
-    order by r.band, r.since, r.id limit $2";
+        select from record
+        where lane = part.lane and band is not null
+            and (band, since, id) >= (part.band, part.since, part.id) and band < part.below
+        order by band, since, id limit 1
+    ) head";
 
 const DUE: &str = "
     select kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body
@@ -121,29 +147,97 @@ pub(crate) async fn load(connections: &Connections, keys: &[Key]) -> Result<Vec<
     Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
 }
 
+/// The lanes with something ready under each of `prefixes`. Of those whose floors are known only what lies above is looked
+/// at, and between them it is looked for others.
 pub(crate) async fn lanes(
     connections: &Connections,
     prefixes: &[String],
     most: usize,
 ) -> Result<Vec<Vec<Lane>>, Error> {
-    let mut lanes: Vec<Vec<Lane>> = vec![Vec::new(); prefixes.len()];
-    if prefixes.is_empty() {
-        return Ok(lanes);
+    let mut lanes: Vec<BTreeSet<String>> = vec![BTreeSet::new(); prefixes.len()];
+    let begun = Instant::now();
+    let (mut gaps, mut parts, mut unused) = (Gaps::default(), Vec::new(), BTreeSet::new());
+    for (place, prefix) in prefixes.iter().enumerate() {
+        let mut low = prefix.clone();
+        let high = prefix_end(prefix);
+        for (lane, above) in connections.floors.between(prefix, &high, begun) {
+            let Some(above) = above else {
+                unused.insert(lane);
+                continue;
+            };
+            gaps.push(place, &low, &lane);
+            low = lane + LEAST;
+            parts.extend(above);
+        }
+        gaps.push(place, &low, &high);
     }
-    let ends: Vec<String> = prefixes.iter().map(|prefix| prefix_end(prefix)).collect();
-    let statement = sqlx::query(LANES).bind(prefixes).bind(ends).bind(limit(most));
-    for row in connections.fetch_all(statement).await? {
-        let place: i64 = row.try_get("place")?;
-        let of = usize::try_from(place - 1).ok().and_then(|place| lanes.get_mut(place));
-        of.ok_or(Error::RowNotFound)?
-            .push(Lane::from_stored(row.try_get("lane")?));
+    let found = lanes_between(connections, gaps, most).await?;
+    let is_all = found.len() < most;
+    for (place, lane) in found {
+        unused.remove(&lane);
+        lanes.get_mut(place).ok_or(Error::RowNotFound)?.insert(lane);
     }
-    Ok(lanes)
+    let now = Instant::now();
+    if is_all {
+        connections.floors.nothing_found(unused.iter(), now - begun, now);
+    }
+    if !parts.is_empty() {
+        let statement = bind_parts!(sqlx::query(ANY_READY), &parts);
+        for row in connections.fetch_all(statement).await? {
+            let lane: String = row.try_get("lane")?;
+            let of = prefixes.iter().zip(&mut lanes);
+            for (_, lanes) in of.filter(|(prefix, _)| lane.starts_with(prefix.as_str())) {
+                lanes.insert(lane.clone());
+            }
+        }
+    }
+    let best = |lanes: BTreeSet<String>| lanes.into_iter().take(most).map(Lane::from_stored).collect();
+    Ok(lanes.into_iter().map(best).collect())
+}
+
+/// The least character there is in Postgres: between a lane and the same with this behind it lies none.
+const LEAST: &str = "\u{1}";
+
+/// Ranges of lanes, and for which prefix each is looked through.
+#[derive(Default)]
+struct Gaps {
+    places: Vec<usize>,
+    lows: Vec<String>,
+    highs: Vec<String>,
+}
+
+impl Gaps {
+    fn push(&mut self, place: usize, low: &str, high: &str) {
+        self.places.push(place);
+        self.lows.push(low.to_owned());
+        self.highs.push(high.to_owned());
+    }
+}
+
+/// The lanes with something ready in `gaps`, at most so many in each.
+async fn lanes_between(connections: &Connections, gaps: Gaps, most: usize) -> Result<Vec<(usize, String)>, Error> {
+    if gaps.places.is_empty() {
+        return Ok(Vec::new());
+    }
+    let statement = sqlx::query(LANES).bind(gaps.lows).bind(gaps.highs).bind(limit(most));
+    let rows = connections.fetch_all(statement).await?;
+    let lane = |row: &PgRow| {
+        let gap = usize::try_from(row.try_get::<i64, _>("place")? - 1).ok();
+        let place = gap.and_then(|gap| gaps.places.get(gap)).ok_or(Error::RowNotFound)?;
+        Ok((*place, row.try_get("lane")?))
+    };
+    rows.iter().map(lane).collect()
 }
 
 pub(crate) async fn ready(connections: &Connections, lanes: &[Lane], most: usize) -> Result<Vec<Record>, Error> {
     let lanes = distinct(lanes.iter().map(Lane::as_str));
-    let statement = sqlx::query(READY).bind(lanes).bind(limit(most));
+    let parts: Vec<Part> = lanes.iter().map(|lane| Part::whole(lane)).collect();
+    ready_in(connections, &parts, most).await
+}
+
+/// What is ready in `parts` of lanes, best first.
+pub(crate) async fn ready_in(connections: &Connections, parts: &[Part], most: usize) -> Result<Vec<Record>, Error> {
+    let statement = bind_parts!(sqlx::query(READY), parts).bind(limit(most));
     columns::records(&connections.fetch_all(statement).await?)
 }
 

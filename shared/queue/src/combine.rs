@@ -11,7 +11,7 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
     error::Error,
     fmt, mem,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -23,6 +23,15 @@ use crate::store::{
     Blob, BlobKey, BlobPut, BoxError, Change, Committed, Count, Decide, Grant, Granted, Key, Kind, Lane, Position,
     Record, Scanned, Store, StoreError, Write,
 };
+
+/// How many rounds of one kind are under way: one more than the store works on, so that it never waits for us.
+const TURNS: usize = 2;
+
+/// How many rounds of one tenant's claims: two would be offered the same.
+const CLAIM_TURNS: usize = 1;
+
+/// The rounds of one tenant's claims.
+type Claims = Rounds<Claim, Answer<Vec<Granted>>>;
 
 /// One call's answer of a round.
 type Answer<T> = Result<T, StoreError>;
@@ -48,7 +57,8 @@ pub struct Combined {
     below: Arc<dyn Store>,
     loads: Rounds<Vec<Key>, Answer<Vec<Option<Record>>>>,
     commits: Rounds<Vec<Change>, Answer<Vec<Committed>>>,
-    claims: Rounds<Claim, Answer<Vec<Granted>>>,
+    /// By tenant: no tenant's jobs are offered to another's robots, and none waits for another.
+    claims: Mutex<HashMap<String, Arc<Claims>>>,
     blobs: Rounds<Vec<BlobKey>, Answer<Bodies>>,
     lanes: Rounds<Prefixes, Answer<Vec<Vec<Lane>>>>,
 }
@@ -56,15 +66,30 @@ pub struct Combined {
 impl Combined {
     /// In front of `below`.
     pub fn new(below: Arc<dyn Store>) -> Self {
-        let [load, commit, claim, blobs, lanes] = [(); 5].map(|()| Arc::clone(&below));
+        let [load, commit, blobs, lanes] = [(); 4].map(|()| Arc::clone(&below));
         Self {
             below,
-            loads: Rounds::new(move |calls| load_all(Arc::clone(&load), calls)),
-            commits: Rounds::new(move |calls| commit_all(Arc::clone(&commit), calls)),
-            claims: Rounds::new(move |calls| claim_all(Arc::clone(&claim), calls)),
-            blobs: Rounds::new(move |calls| blobs_all(Arc::clone(&blobs), calls)),
-            lanes: Rounds::new(move |calls| lanes_all(Arc::clone(&lanes), calls)),
+            loads: Rounds::new(TURNS, move |calls| load_all(Arc::clone(&load), calls)),
+            commits: Rounds::new(TURNS, move |calls| commit_all(Arc::clone(&commit), calls)),
+            claims: Mutex::default(),
+            blobs: Rounds::new(TURNS, move |calls| blobs_all(Arc::clone(&blobs), calls)),
+            lanes: Rounds::new(TURNS, move |calls| lanes_all(Arc::clone(&lanes), calls)),
         }
+    }
+
+    /// The rounds of the claims of the tenant whose `lanes` these are.
+    fn claims_of(&self, lanes: &[Lane]) -> Arc<Claims> {
+        let tenant = lanes.first().map_or("", Lane::tenant);
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rounds) = claims.get(tenant) {
+            return Arc::clone(rounds);
+        }
+        let below = Arc::clone(&self.below);
+        let rounds = Arc::new(Rounds::new(CLAIM_TURNS, move |calls| {
+            claim_all(Arc::clone(&below), calls)
+        }));
+        claims.insert(tenant.to_owned(), Arc::clone(&rounds));
+        rounds
     }
 }
 
@@ -277,7 +302,7 @@ impl Store for Combined {
 
     async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide) -> Result<Vec<Granted>, StoreError> {
         let lanes = lanes.to_vec();
-        self.claims.call(Claim { lanes, limit, decide }, limit).await
+        self.claims_of(&lanes).call(Claim { lanes, limit, decide }, limit).await
     }
 
     async fn lanes(&self, prefix: &str, limit: usize) -> Result<Vec<Lane>, StoreError> {

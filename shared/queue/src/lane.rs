@@ -36,6 +36,11 @@ impl Lane {
         &self.0
     }
 
+    /// The tenant's name, the first part of the text.
+    pub fn tenant(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
+
     /// The queue's name, the second part of the text.
     pub fn queue(&self) -> &str {
         self.0.split('/').nth(1).unwrap_or_default()

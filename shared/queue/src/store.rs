@@ -308,7 +308,7 @@ pub trait Store: Send + Sync + 'static {
     /// Offers up to `limit` ready records of `lanes`, best first over all lanes, to `decide` and writes its grants.
     ///
     /// Two claims at once never both write the same job. Grants come back in their order. A claim may be offered less than
-    /// there is while another one looks at it.
+    /// there is while another one looks at it, and what another process wrote may come into the offer late.
     async fn claim(&self, lanes: &[Lane], limit: usize, decide: Decide) -> Result<Vec<Granted>, StoreError>;
 
     /// Lanes with the text prefix `prefix` that hold ready records, at most `limit`, in the order of their text. Costs

@@ -263,6 +263,7 @@ pub async fn a_slot_is_given_back_only_when_its_claim_can_no_longer_go_through(k
     halfway.go_on.notify_one();
     let answer = claiming.await.unwrap().unwrap();
     assert!(answer.assign.is_empty(), "the claim came too late");
+    assert!(answer.next_sync < secs(1), "there may be more to be had at once");
     assert_eq!(kit.state(job).await, StateName::Ready);
     crate::audit::hold(&kit.engine, &kit.tenant).await;
 }

@@ -8,7 +8,7 @@ use std::{
 
 use futures::{
     FutureExt,
-    future::{BoxFuture, Shared, select},
+    future::{BoxFuture, Shared, select_all},
     lock::Mutex as Turn,
 };
 
@@ -21,13 +21,13 @@ type Run<C, A> = Arc<dyn Fn(Vec<C>) -> BoxFuture<'static, Vec<A>> + Send + Sync>
 /// The answers of a round, each to be taken once.
 type Answers<A> = Arc<[Mutex<Option<A>>]>;
 
-/// Gathers calls of one kind into rounds, of which two are under way at the most.
+/// Gathers calls of one kind into rounds, of which only so many are under way at a time.
 ///
 /// A call that comes while a turn is free goes at once: nobody waits for company. A round goes on as long as any of its
 /// callers waits; if all are gone it is dropped where it stands, as a call by itself would be.
 pub(super) struct Rounds<C, A> {
-    /// One more than the store works on, so that it never waits for us.
-    turns: Arc<[Turn<()>; 2]>,
+    /// Each round takes one.
+    turns: Arc<[Turn<()>]>,
     /// The round that still takes up calls.
     open: Arc<Mutex<Option<Round<C, A>>>>,
     run: Run<C, A>,
@@ -40,13 +40,13 @@ struct Round<C, A> {
 }
 
 impl<C: Send + 'static, A: Send + 'static> Rounds<C, A> {
-    /// Rounds that are answered by `run`, one answer for each call and in their order.
-    pub(super) fn new<F>(run: impl Fn(Vec<C>) -> F + Send + Sync + 'static) -> Self
+    /// Rounds, `turns` of them at a time, that are answered by `run`, one answer for each call and in their order.
+    pub(super) fn new<F>(turns: usize, run: impl Fn(Vec<C>) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Vec<A>> + Send + 'static,
     {
         Self {
-            turns: Arc::default(),
+            turns: (0..turns).map(|_| Turn::default()).collect(),
             open: Arc::default(),
             run: Arc::new(move |calls| run(calls).boxed()),
         }
@@ -79,8 +79,7 @@ impl<C: Send + 'static, A: Send + 'static> Rounds<C, A> {
         let (turns, open, run) = (Arc::clone(&self.turns), Arc::clone(&self.open), Arc::clone(&self.run));
         let taken_up = Arc::clone(&calls);
         let answers = async move {
-            let [one, other] = &*turns;
-            let _turn = select(one.lock(), other.lock()).await.factor_first().0;
+            let (_turn, ..) = select_all(turns.iter().map(Turn::lock)).await;
             let calls = close(&open, &taken_up);
             let answers = run(calls).await;
             answers.into_iter().map(|answer| Mutex::new(Some(answer))).collect()
@@ -127,7 +126,7 @@ mod tests {
         let (open, waits): (Vec<_>, Vec<_>) = (0..gates).map(|_| oneshot::channel::<()>()).unzip();
         let waits = Arc::new(Mutex::new(waits));
         let noted = Arc::clone(&sizes);
-        let rounds = Rounds::new(move |calls: Vec<u32>| {
+        let rounds = Rounds::new(2, move |calls: Vec<u32>| {
             hold(&noted).push(calls.len());
             let gate = hold(&waits).pop();
             async move {

@@ -15,10 +15,10 @@ use domain::{
     Event, Job, JobId, Queue, QueueName, Robot, RobotId, TenantName, Timestamp,
     job::{Fence, State},
     plan::plan,
-    robot::{Reservation, Turn},
+    robot::{Mode, Reservation, Turn},
 };
 
-use futures::channel::oneshot;
+use futures::{channel::oneshot, future::try_join};
 
 use self::desk::{Desk, settle};
 pub use self::messages::{Assignment, LeaseAnswer, LeaseStatus, Listed, SyncAnswer, SyncRequest};
@@ -37,8 +37,17 @@ pub(crate) const LANES_MAX: usize = 10_000;
 /// How many jobs a sync is offered at the most beyond the slots it has: some may be out of time.
 const OFFERED_BEYOND: usize = 8;
 
-/// When a robot that was given jobs is expected back, to say that it began them.
+/// When a robot that was given jobs is expected back, to say that it began them; and one that missed some, which another was
+/// given meanwhile.
 const BEGIN_SYNC: Duration = Duration::from_millis(100);
+
+/// What a claim gave.
+#[derive(Default)]
+struct Claimed {
+    jobs: Vec<Stored<Job>>,
+    /// Whether some went to another robot meanwhile: there may be more to be had at once.
+    missed: bool,
+}
 
 impl Engine {
     /// Answers a sync. The same one again gets the same jobs again.
@@ -52,9 +61,10 @@ impl Engine {
             };
             let turn = robot.value.turn(request.epoch, request.seq)?;
             let before = robot.value.clone();
-            let Some(mut desk) = self.desk(robot, confirm, turn, &request).await? else {
-                continue;
-            };
+            let loading = self.desk(robot, confirm, turn, &request);
+            let (desk, mut lanes) = try_join(loading, self.lanes_for(&before, turn, &request)).await?;
+            let Some(mut desk) = desk else { continue };
+            lanes.retain(|lane| desk.is_open(lane));
             desk.renew(&request);
             match turn {
                 Turn::New => {
@@ -70,7 +80,7 @@ impl Engine {
             if turn == Turn::Again {
                 return Ok(self.answer_again(desk).await?);
             }
-            if let Some(answer) = self.claim_and_answer(desk, &before, &request).await? {
+            if let Some(answer) = self.claim_and_answer(desk, lanes, &before, &request).await? {
                 return Ok(answer);
             }
         }
@@ -135,6 +145,7 @@ impl Engine {
             fenced: Vec::new(),
             leases: Vec::new(),
             given: Vec::new(),
+            payloads: BTreeMap::new(),
         };
         Ok(is_confirmed.then_some(desk))
     }
@@ -175,33 +186,32 @@ impl Engine {
         recent.robots.put(key, robot.clone().written(robot.due_at), now);
     }
 
-    /// Claims jobs for free slots and writes the robot; `None` when the robot was changed by somebody else.
+    /// Claims jobs of `lanes` for free slots and writes the robot; `None` when the robot was changed by somebody else.
     async fn claim_and_answer(
         &self,
         mut desk: Desk,
+        lanes: Vec<Lane>,
         before: &Robot,
         request: &SyncRequest,
     ) -> Result<Option<SyncAnswer>, StoreError> {
         let free = desk.robot.value.free() as usize;
-        let lanes = if free == 0 {
-            Vec::new()
-        } else {
-            self.lanes_for(&desk).await?
-        };
-        desk.robot.value.next_sync_at = Some(desk.now + self.next_sync(&desk, !lanes.is_empty()));
-        let claimed = if lanes.is_empty() {
-            desk.settle_robot(&[]);
-            self.write_robot(before, &desk).await?.then(Vec::new)
-        } else {
+        let work_waits = free > 0 && !lanes.is_empty();
+        desk.robot.value.next_sync_at = Some(desk.now + self.next_sync(&desk, work_waits));
+        let claimed = if work_waits {
             self.claim(&mut desk, &lanes, free).await?
+        } else {
+            desk.settle_robot(&[]);
+            self.write_robot(before, &desk).await?.then(Claimed::default)
         };
-        let Some(claimed) = claimed else { return Ok(None) };
-        for job in claimed {
+        let Some(Claimed { jobs, missed }) = claimed else {
+            return Ok(None);
+        };
+        for job in jobs {
             desk.jobs.insert(job.value.id, job);
         }
-        let assign = self.assignments(&desk, &desk.robot.value.answered).await?;
-        let next_sync = if assign.is_empty() {
-            self.next_sync(&desk, !lanes.is_empty())
+        let assign = self.assignments(&mut desk).await?;
+        let next_sync = if assign.is_empty() && !missed {
+            self.next_sync(&desk, work_waits)
         } else {
             BEGIN_SYNC
         };
@@ -233,16 +243,12 @@ impl Engine {
         Ok(is_written)
     }
 
-    /// Has the store offer jobs of `lanes` and takes those that go to this robot.
-    async fn claim(
-        &self,
-        desk: &mut Desk,
-        lanes: &[Lane],
-        free: usize,
-    ) -> Result<Option<Vec<Stored<Job>>>, StoreError> {
+    /// Has the store offer jobs of `lanes` and takes those that go to this robot. Their payloads are read while they are
+    /// written.
+    async fn claim(&self, desk: &mut Desk, lanes: &[Lane], free: usize) -> Result<Option<Claimed>, StoreError> {
         let (now, engine) = (desk.now, self.clone());
         let (mut robot, queues, given) = (desk.robot.clone(), desk.queues.clone(), desk.given.clone());
-        let (tell, mut told) = oneshot::channel();
+        let (tell, told) = oneshot::channel();
         let decide = Box::new(move |offered: Vec<Record>| {
             let jobs = engine.take_for(&mut robot.value, &queues, &offered, now);
             settle(&mut robot.value, &given, &jobs);
@@ -253,9 +259,19 @@ impl Engine {
             tell.send((robot.value, jobs)).ok();
             vec![grant]
         });
-        let granted = self.store.claim(lanes, free + free.min(OFFERED_BEYOND), decide).await?;
-        let decided: Option<(Robot, Vec<Stored<Job>>)> = told.try_recv().ok().flatten();
-        let (Some((robot, jobs)), Some(granted)) = (decided, granted.into_iter().next()) else {
+        let reading = async {
+            // Nothing was decided where the store could not offer anything, which it tells by itself.
+            let Ok((robot, jobs)) = told.await else { return Ok(None) };
+            // What cannot be read now is asked for again once the leases are written, and told then.
+            let payloads = self
+                .payloads(jobs.iter().map(|job| &job.value))
+                .await
+                .unwrap_or_default();
+            Ok(Some((robot, jobs, payloads)))
+        };
+        let granting = self.store.claim(lanes, free + free.min(OFFERED_BEYOND), decide);
+        let (granted, decided) = try_join(granting, reading).await?;
+        let (Some((robot, jobs, payloads)), Some(granted)) = (decided, granted.into_iter().next()) else {
             return Ok(None);
         };
         if granted.holder == Committed::Conflict {
@@ -263,6 +279,7 @@ impl Engine {
         }
         // A job that was not written stays reserved until the next sync finds that nobody holds it.
         let written = |outcome: &Committed| *outcome == Committed::Done;
+        let decided = jobs.len();
         let jobs: Vec<Stored<Job>> = jobs
             .into_iter()
             .zip(&granted.jobs)
@@ -270,12 +287,14 @@ impl Engine {
             .map(|(job, _)| job)
             .collect();
         desk.robot.value = robot;
+        desk.payloads = payloads;
         self.remember_robot(&desk.robot, now);
         for job in &jobs {
             self.remember_held(job, now);
         }
         self.watch(jobs.iter().map(|job| &job.value), now).await;
-        Ok(Some(jobs))
+        let missed = jobs.len() < decided;
+        Ok(Some(Claimed { jobs, missed }))
     }
 
     /// Has somebody look when the leases of `jobs` end, where the sweep would come late.
@@ -322,14 +341,14 @@ impl Engine {
         taken
     }
 
-    /// The lanes with work that this robot may have.
-    async fn lanes_for(&self, desk: &Desk) -> Result<Vec<Lane>, StoreError> {
-        let robot = &desk.robot.value;
-        let open = robot
-            .queues
-            .iter()
-            .filter(|name| desk.queues.get(name).is_none_or(|queue| !queue.paused));
-        let prefixes: Vec<String> = open
+    /// The lanes with work that `robot` may have, those of paused queues too; none for a sync that is given no job.
+    async fn lanes_for(&self, robot: &Robot, turn: Turn, request: &SyncRequest) -> Result<Vec<Lane>, StoreError> {
+        let takes_jobs = !robot.drain && request.mode != Mode::Draining && request.free_slots > 0;
+        if turn == Turn::Again || !takes_jobs {
+            return Ok(Vec::new());
+        }
+        let queues = robot.queues.iter();
+        let prefixes: Vec<String> = queues
             .flat_map(|queue| [None, Some(&robot.id)].map(|target| Lane::prefix(&robot.tenant, queue, target)))
             .collect();
         let found = self.store.lanes_of(&prefixes, LANES_MAX).await?;
@@ -359,8 +378,8 @@ impl Engine {
         shortest.map_or(idle, |lease| idle.min(lease / 4))
     }
 
-    async fn answer_again(&self, desk: Desk) -> Result<SyncAnswer, StoreError> {
-        let assign = self.assignments(&desk, &desk.robot.value.answered).await?;
+    async fn answer_again(&self, mut desk: Desk) -> Result<SyncAnswer, StoreError> {
+        let assign = self.assignments(&mut desk).await?;
         let next_sync = if assign.is_empty() {
             self.next_sync(&desk, false)
         } else {
@@ -376,10 +395,10 @@ impl Engine {
         })
     }
 
-    /// The jobs of `answered` with all that a robot needs to begin, as far as they were really leased to it.
-    async fn assignments(&self, desk: &Desk, answered: &[Reservation]) -> Result<Vec<Assignment>, StoreError> {
+    /// The jobs that the robot is answered with and all that it needs to begin, as far as they were really leased to it.
+    async fn assignments(&self, desk: &mut Desk) -> Result<Vec<Assignment>, StoreError> {
         let mut assign: Vec<Assignment> = Vec::new();
-        for hold in answered {
+        for hold in &desk.robot.value.answered {
             let Some(job) = desk.jobs.get(&hold.job).map(|job| &job.value) else {
                 continue;
             };
@@ -395,13 +414,22 @@ impl Engine {
                 checkpoints: self.checkpoints(job, last.attempt).await?,
             });
         }
-        let names: Vec<Option<BlobKey>> = assign.iter().map(|given| payload_name(&given.job)).collect();
-        let keys: Vec<BlobKey> = names.iter().flatten().cloned().collect();
-        let mut texts = self.texts(&keys).await?.into_iter();
-        for (given, name) in assign.iter_mut().zip(names) {
-            given.payload = name.and_then(|_| texts.next().flatten());
+        let jobs = assign.iter().map(|given| &given.job);
+        let unread = jobs.filter(|job| !desk.payloads.contains_key(&job.id));
+        desk.payloads.append(&mut self.payloads(unread).await?);
+        for given in &mut assign {
+            given.payload = desk.payloads.remove(&given.job.id);
         }
         Ok(assign)
+    }
+
+    /// The payloads of those of `jobs` that have one.
+    async fn payloads<'a>(&self, jobs: impl Iterator<Item = &'a Job>) -> Result<BTreeMap<JobId, String>, StoreError> {
+        let named = jobs.filter_map(|job| Some((job.id, payload_name(job)?)));
+        let (ids, keys): (Vec<JobId>, Vec<BlobKey>) = named.unzip();
+        let texts = self.texts(&keys).await?;
+        let found = ids.into_iter().zip(texts);
+        Ok(found.filter_map(|(id, text)| Some((id, text?))).collect())
     }
 }
 

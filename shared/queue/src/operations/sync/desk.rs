@@ -12,7 +12,7 @@ use super::{
     fence_of, lease_left, lease_of,
     messages::{LeaseAnswer, LeaseStatus, Listed, SyncRequest},
 };
-use crate::codec::Stored;
+use crate::{codec::Stored, store::Lane};
 
 /// What a sync works on.
 pub(super) struct Desk {
@@ -26,9 +26,18 @@ pub(super) struct Desk {
     pub(super) fenced: Vec<JobId>,
     pub(super) leases: Vec<LeaseAnswer>,
     pub(super) given: Vec<Reservation>,
+    /// The payloads that were read already.
+    pub(super) payloads: BTreeMap<JobId, String>,
 }
 
 impl Desk {
+    /// Whether the queue of `lane` gives out jobs.
+    pub(super) fn is_open(&self, lane: &Lane) -> bool {
+        let queue = QueueName::parse(lane.queue()).ok();
+        let queue = queue.and_then(|name| self.queues.get(&name));
+        queue.is_none_or(|queue| !queue.paused)
+    }
+
     /// Renews what the robot says it works on.
     pub(super) fn renew(&mut self, request: &SyncRequest) {
         for listed in &request.running {

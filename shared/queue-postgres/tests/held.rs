@@ -1,0 +1,158 @@
+//! A transaction that somebody holds open, as a dump does: Postgres keeps all that was ready since, and claims are quick
+//! none the less.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::{Duration, Instant};
+
+use domain::{TenantName, Timestamp};
+use queue::store::{Change, Committed, Key, Kind, Lane, Rank, Record, Store, Version};
+use queue_postgres::{PostgresOptions, PostgresStore};
+use servers::Cluster;
+use sqlx::{Connection, PgConnection};
+
+/// Jobs that were done since the transaction began. To pass over them takes longer than a claim may.
+const DONE: u64 = 400_000;
+
+const CLAIMS: u64 = 200;
+
+const LANE: &str = "acme/default//long";
+
+/// How long something may take that is waited for.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+struct Database {
+    cluster: &'static Cluster,
+    url: String,
+}
+
+impl Database {
+    async fn new() -> Self {
+        let cluster = servers::shared().unwrap();
+        let url = cluster.fresh_database().unwrap();
+        let database = Self { cluster, url };
+        database.store().await.migrate().await.unwrap();
+        database
+    }
+
+    async fn store(&self) -> PostgresStore {
+        let options = PostgresOptions { max_connections: 1 };
+        PostgresStore::connect(&self.url, options).await.unwrap()
+    }
+
+    fn sql(&self, statement: &str) -> String {
+        let name = self.url.rsplit_once('/').unwrap().1;
+        self.cluster.sql(name, statement).unwrap().trim().to_owned()
+    }
+
+    /// How many index entries the sessions that have ended read.
+    fn entries(&self) -> u64 {
+        self.sql("select sum(idx_tup_read) from pg_stat_user_indexes where relname = 'record'")
+            .parse()
+            .unwrap()
+    }
+
+    /// So many jobs that were ready and are gone, and five that are ready.
+    fn fill(&self) {
+        self.sql(&format!(
+            "insert into record
+             select 1, 'acme', 'd' || lpad(n::text, 9, '0'), 1, '{LANE}', 5, n, null, 'ready', n, null, '{{}}'
+             from generate_series(1, {DONE}) n"
+        ));
+        self.sql("delete from record");
+        self.sql(&format!(
+            "insert into record
+             select 1, 'acme', 'r' || n, 1, '{LANE}', 5, {DONE} + n, null, 'ready', n, null, '{{}}'
+             from generate_series(1, 5) n"
+        ));
+    }
+}
+
+fn job(id: &str, band: u8, since: i64) -> Record {
+    Record {
+        key: Key::new(Kind::Job, &TenantName::parse("acme").unwrap(), id),
+        version: Version::ABSENT,
+        lane: Some(Lane::from_stored(LANE.to_owned())),
+        rank: Some(Rank {
+            band,
+            since: Timestamp::from_micros(since),
+        }),
+        due_at: None,
+        shelf: "ready".to_owned(),
+        listed_at: Timestamp::default(),
+        expires_at: None,
+        body: "{}".to_owned(),
+    }
+}
+
+async fn submit(store: &PostgresStore, job: Record) {
+    assert_eq!(store.commit(vec![Change::from(job)]).await.unwrap(), [Committed::Done]);
+}
+
+/// The ids of the best two jobs, of which none is taken.
+async fn offered(store: &PostgresStore) -> Vec<String> {
+    let (tell, told) = futures::channel::oneshot::channel();
+    let decide = |offered: Vec<Record>| {
+        tell.send(offered.into_iter().map(|job| job.key.id).collect()).unwrap();
+        Vec::new()
+    };
+    let lanes = [Lane::from_stored(LANE.to_owned())];
+    assert_eq!(store.claim(&lanes, 2, Box::new(decide)).await.unwrap(), []);
+    told.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_claim_does_not_pass_over_all_that_was_done_since_a_transaction_began() {
+    let database = Database::new().await;
+    let mut holder = PgConnection::connect(&database.url).await.unwrap();
+    let mut held = holder
+        .begin_with("begin isolation level repeatable read")
+        .await
+        .unwrap();
+    sqlx::query("select from record").fetch_all(&mut *held).await.unwrap();
+    database.fill();
+
+    let before = database.entries();
+    let store = database.store().await;
+    for _ in 0..CLAIMS {
+        assert_eq!(store.lanes("acme/", 10).await.unwrap().len(), 1);
+        assert_eq!(offered(&store).await, ["r1", "r2"]);
+    }
+
+    // What this process writes goes first at once, whatever its priority.
+    submit(&store, job("urgent", 1, 1)).await;
+    assert_eq!(offered(&store).await, ["urgent", "r1"]);
+    submit(&store, job("later", 7, 1)).await;
+    submit(&store, job("earlier", 1, 0)).await;
+    assert_eq!(offered(&store).await, ["earlier", "urgent"]);
+    let other = Lane::from_stored("acme/default//other".to_owned());
+    let elsewhere = Record {
+        lane: Some(other.clone()),
+        ..job("elsewhere", 5, 1)
+    };
+    submit(&store, elsewhere).await;
+    let lanes = store.lanes("acme/", 10).await.unwrap();
+    assert_eq!(lanes, [Lane::from_stored(LANE.to_owned()), other]);
+
+    // What another process writes before the floor is found when it is time to look from the beginning.
+    let beside = database.store().await;
+    submit(&beside, job("first", 1, -1)).await;
+    beside.close().await;
+    let end = Instant::now() + PATIENCE;
+    while offered(&store).await != ["first", "earlier"] {
+        assert!(Instant::now() < end, "what another process wrote is not found");
+    }
+
+    store.close().await;
+    let ended = "select count(*) from pg_stat_activity
+                 where application_name = 'remuda' and datname = current_database()";
+    while database.sql(ended) != "0" {}
+    let read = database.entries() - before;
+    let passed_over = CLAIMS * DONE;
+    assert!(read > DONE, "nothing had to be passed over: {read}");
+    assert!(
+        read < passed_over / 4,
+        "entries: {read}, where the claims passed over {passed_over}"
+    );
+    held.rollback().await.unwrap();
+}
