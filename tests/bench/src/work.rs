@@ -51,7 +51,8 @@ pub(crate) async fn submit_these(engine: &Engine, jobs: Vec<Submission>) -> anyh
     Ok(())
 }
 
-/// A robot that works as fast as it can.
+/// A robot that works as fast as it can. A copy of it reports what the original was given.
+#[derive(Clone)]
 pub(crate) struct Worker {
     engine: Engine,
     id: RobotId,

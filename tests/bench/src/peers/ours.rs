@@ -78,8 +78,11 @@ impl Peer for Ours {
         let mut working = JoinSet::new();
         for _ in 0..robots {
             let robot = Worker::register(&self.engine, u32::try_from(slots)?).await?;
-            let counted = Arc::clone(&self.unfinished);
-            working.spawn(work(robot, slots, Arc::clone(&seen), counted, stop.clone()));
+            let (seen, counted, stop) = (Arc::clone(&seen), Arc::clone(&self.unfinished), stop.clone());
+            match way {
+                Way::Prompt => working.spawn(work_promptly(robot, slots, seen, counted, stop)),
+                Way::Batches { .. } | Way::OneByOne { .. } => working.spawn(work(robot, slots, seen, counted, stop)),
+            };
         }
         while let Some(ended) = working.join_next().await {
             ended??;
@@ -113,7 +116,10 @@ impl Peer for Ours {
         match way {
             Way::Batches { batch, .. } => format!("a sync is given {batch} jobs, one call finishes them; fenced"),
             Way::OneByOne { at_once } => format!("{at_once} robots with a slot each; fenced"),
-            Way::Prompt => format!("one robot that syncs each {} ms while idle", POLL.as_millis()),
+            Way::Prompt => format!(
+                "one robot with {PROMPT_SLOTS} slots that syncs each {} ms while idle, and while it reports",
+                POLL.as_millis()
+            ),
         }
     }
 }
@@ -138,6 +144,45 @@ async fn work(
         }
         robot.finish(&assigned).await?;
         unfinished.fetch_sub(assigned.len() as u64, Ordering::AcqRel);
+    }
+    Ok(())
+}
+
+/// Asks for more while it reports what it did, as a robot does that works on several jobs.
+async fn work_promptly(
+    mut robot: Worker,
+    slots: usize,
+    seen: Arc<Seen>,
+    unfinished: Arc<AtomicU64>,
+    stop: Stop,
+) -> anyhow::Result<()> {
+    let (mut free, mut reports) = (slots, JoinSet::new());
+    while !stop.is_asked() {
+        while let Some(reported) = reports.try_join_next() {
+            free += reported??;
+        }
+        let assigned = match u32::try_from(free)? {
+            0 => Vec::new(),
+            free => robot.claim(free).await?,
+        };
+        if assigned.is_empty() {
+            sleep(POLL).await;
+            continue;
+        }
+        free -= assigned.len();
+        unfinished.fetch_add(assigned.len() as u64, Ordering::AcqRel);
+        for job in &assigned {
+            seen.began(submitted_at(job)?);
+        }
+        let (reporter, unfinished) = (robot.clone(), Arc::clone(&unfinished));
+        reports.spawn(async move {
+            reporter.finish(&assigned).await?;
+            unfinished.fetch_sub(assigned.len() as u64, Ordering::AcqRel);
+            anyhow::Ok(assigned.len())
+        });
+    }
+    while let Some(reported) = reports.join_next().await {
+        reported??;
     }
     Ok(())
 }
