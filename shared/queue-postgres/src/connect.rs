@@ -18,15 +18,12 @@ use crate::{
     address::Address,
     floors::Floors,
     iam::{Iam, USED_FOR},
+    kept::{Kept, TRUSTED_FOR},
     session,
 };
 
 /// How long a call waits for a connection. Below any API's own patience, so that a caller is told.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// How long a connection that was in use is taken to be alive. If it is not, the next call on it fails, as it would have
-/// if the server had gone away a moment later.
-const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// How the store uses Postgres.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +41,7 @@ impl Default for PostgresOptions {
 /// A pool whose new connections always have a password that is good. What is in it is printed nowhere.
 pub(crate) struct Connections {
     pool: PgPool,
+    pub(crate) kept: Kept,
     /// How to connect apart from the pool, with none of its bounds and, with IAM, no password.
     direct: PgConnectOptions,
     session_by_role: bool,
@@ -76,6 +74,7 @@ impl Connections {
             .connect_lazy_with(pooled(&direct, by_options));
         Self {
             pool,
+            kept: Kept::new(options.max_connections, ACQUIRE_TIMEOUT),
             direct,
             session_by_role,
             opening,
@@ -204,7 +203,9 @@ impl PostgresStore {
 
     /// Closes the pool once what is under way is done.
     pub async fn close(&self) {
-        self.connections.pool.close().await;
+        let closing = self.connections.pool.close();
+        self.connections.kept.give_up();
+        closing.await;
     }
 }
 

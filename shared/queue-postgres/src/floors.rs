@@ -6,7 +6,7 @@
 //! and the next looks begin there.
 //!
 //! What this process writes before a floor lowers it. What another one writes there, a job that has waited longer than all
-//! that are ready in its band, is found by the next look from the beginning. That is made once twenty times its own cost
+//! that are ready in its band, is found by the next look from the beginning. That is made once fifty times its own cost
 //! has passed, ten seconds at the most, and a floor that none came up to for so long is given up. Where looks are quick, or
 //! no quicker from a floor, there are no floors.
 
@@ -19,8 +19,8 @@ use std::{
 
 use queue::store::{Lane, Record};
 
-/// A look that takes longer is slow: it passes over some hundred thousand entries, or waits.
-const SLOW: Duration = Duration::from_millis(20);
+/// A look that takes longer is slow: it passes over some thousand entries, or waits.
+const SLOW: Duration = Duration::from_millis(2);
 
 /// How many looks in a row have to be slow: one may be so by accident.
 const SLOW_LOOKS: usize = 3;
@@ -29,7 +29,7 @@ const SLOW_LOOKS: usize = 3;
 const QUICKER: u32 = 2;
 
 /// After how many times its own cost a look from the beginning is made again.
-const AGAIN_AFTER: u32 = 20;
+const AGAIN_AFTER: u32 = 50;
 
 /// After how long it is made again at the latest, and for how long a place is known that none came up to.
 const AGAIN_MAX: Duration = Duration::from_secs(10);
@@ -43,6 +43,15 @@ pub(crate) struct Part {
     pub(crate) lane: String,
     pub(crate) from: Place,
     pub(crate) below: i16,
+}
+
+/// What lies above the floor of a lane.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Above {
+    pub(crate) lane: String,
+    pub(crate) parts: Vec<Part>,
+    /// Whether looks begin there; otherwise it is time to look from the beginning.
+    pub(crate) is_used: bool,
 }
 
 /// Before every band.
@@ -244,17 +253,20 @@ impl Floors {
         look
     }
 
-    /// The lanes from `low` on and before `high` of which anything is known: each with where to look, in their order; with
-    /// nothing where it is time to look from the beginning.
-    pub(crate) fn between(&self, low: &str, high: &str, now: Instant) -> Vec<(String, Option<Vec<Part>>)> {
+    /// The lanes from `low` on and before `high` of which it is known where they begin, in their order.
+    pub(crate) fn between(&self, low: &str, high: &str, now: Instant) -> Vec<Above> {
         let range = (Bound::Included(low), Bound::Excluded(high));
         let known = self.known();
-        let lanes = known.lanes.range::<str, _>(range);
-        let parts = |(lane, floor): (&String, &Floor)| {
-            let parts = floor.is_used(now).then(|| floor.parts(lane));
-            (lane.clone(), parts)
+        let begun = known
+            .lanes
+            .range::<str, _>(range)
+            .filter(|(_, floor)| !floor.begins.is_empty());
+        let above = |(lane, floor): (&String, &Floor)| Above {
+            lane: lane.clone(),
+            parts: floor.parts(lane),
+            is_used: floor.is_used(now),
         };
-        lanes.map(parts).collect()
+        begun.map(above).collect()
     }
 
     /// Takes down that a look from the beginning of `lanes`, which took so long, found nothing there.
@@ -484,10 +496,15 @@ mod tests {
                 bands(5, END_OF_BANDS)
             ]
         );
-        assert_eq!(floors.between("a", "b", now), [("a".to_owned(), Some(parts))]);
+        let above = |is_used| Above {
+            lane: "a".to_owned(),
+            parts: parts.clone(),
+            is_used,
+        };
+        assert_eq!(floors.between("a", "b", now), [above(true)]);
         let later = now + SLOW * AGAIN_AFTER;
         assert_eq!(floors.look(&lanes, later).parts, whole(&lanes));
-        assert_eq!(floors.between("a", "b", later), [("a".to_owned(), None)]);
+        assert_eq!(floors.between("a", "b", later), [above(false)]);
         // It is quick again: whoever held a transaction open is gone.
         floors.look(&lanes, later).found(&[], MOST, later);
         assert_eq!(floors.look(&lanes, now).parts, whole(&lanes));
@@ -508,9 +525,16 @@ mod tests {
     fn a_lane_that_was_found_empty_is_not_looked_through_again_at_once() {
         let (floors, ready) = (Floors::default(), some_ready());
         let now = used(&floors, &ready, &["a"], Instant::now()) + AGAIN_MAX;
-        assert_eq!(floors.between("a", "b", now), [("a".to_owned(), None)]);
+        let is_used = || {
+            floors
+                .between("a", "b", now)
+                .iter()
+                .map(|above| above.is_used)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(is_used(), [false]);
         floors.nothing_found(["a".to_owned()].iter(), SLOW, now);
-        assert_ne!(floors.between("a", "b", now), [("a".to_owned(), None)]);
+        assert_eq!(is_used(), [true]);
     }
 
     #[test]

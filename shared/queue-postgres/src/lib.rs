@@ -14,6 +14,7 @@ mod errors;
 mod floors;
 mod group;
 mod iam;
+mod kept;
 mod migrations;
 mod reads;
 mod session;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    ops::Bound,
     time::Instant,
 };
 
@@ -10,12 +11,12 @@ use queue::{
     range::prefix_end,
     store::{Count, Key, Kind, Lane, Position, Record},
 };
-use sqlx::{Error, Row, postgres::PgRow};
+use sqlx::{Error, Row};
 
 use crate::{
     columns::{self, Keys, kind_code, limit, signed},
     connect::Connections,
-    floors::{Part, bind_parts},
+    floors::{Above, Floors, Part, bind_parts},
 };
 
 const LOAD: &str = "
@@ -28,26 +29,37 @@ const LOAD: &str = "
         order by kind desc, tenant desc, id desc limit 1
     ) r";
 
-/// A loose index scan for each prefix: one probe for each lane, however many records it holds.
+/// The lanes with something ready in parts of lanes, and those in ranges of lanes: a loose index scan for each range, one
+/// probe for each lane, however many records it holds.
 const LANES: &str = "
     with recursive found as (
-        select wanted.place, wanted.high, 1::bigint as number, first.lane
-        from unnest($1::text[], $2::text[]) with ordinality as wanted (low, high, place)
+        select wanted.high, 1::bigint as number, first.lane
+        from unnest($6::text[], $7::text[]) as wanted (low, high)
         cross join lateral (
             select r.lane from record r
             where r.band is not null and r.lane >= wanted.low and r.lane < wanted.high order by r.lane limit 1
         ) first
-        where $3::bigint > 0
+        where $8::bigint > 0
         union all
-        select found.place, found.high, found.number + 1, next.lane
+        select found.high, found.number + 1, next.lane
         from found
         cross join lateral (
             select r.lane from record r
             where r.band is not null and r.lane > found.lane and r.lane < found.high order by r.lane limit 1
         ) next
-        where found.number < $3::bigint
+        where found.number < $8::bigint
     )
-    select place, lane from found order by place, number";
+    select lane from found
+    union all
+    select part.lane
+    from unnest($1::text[], $2::smallint[], $3::bigint[], $4::text[], $5::smallint[])
+        as part (lane, band, since, id, below)
+    cross join lateral (
+        select from record
+        where lane = part.lane and band is not null
+            and (band, since, id) >= (part.band, part.since, part.id) and band < part.below
+        order by band, since, id limit 1
+    ) head";
 
 /// The heads of parts of lanes, of which only the best are read as a whole.
 const READY: &str = "
@@ -67,18 +79,6 @@ const READY: &str = "
     ) best
     join record r on r.ctid = best.lies_at
     order by r.band, r.since, r.id";
-
-/// The parts of lanes in which anything is ready.
-const ANY_READY: &str = "
-    select part.lane
-    from unnest($1::text[], $2::smallint[], $3::bigint[], $4::text[], $5::smallint[])
-        as part (lane, band, since, id, below)
-    cross join lateral (
-        select from record
-        where lane = part.lane and band is not null
-            and (band, since, id) >= (part.band, part.since, part.id) and band < part.below
-        order by band, since, id limit 1
-    ) head";
 
 const DUE: &str = "
     select kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body
@@ -106,11 +106,27 @@ const COUNT: &str = "
     ) as unfinished
     group by lane, shelf order by lane, shelf";
 
-/// Ordered, so that the planner goes through the index and not through the finished records.
+/// What is ready in parts of lanes and in ranges of lanes. Ordered, so that the planner goes through the index and not
+/// through the finished records.
 const DEPTH: &str = "
     select count(*) as depth from (
-        select 1 from record where band is not null order by lane, band, since, id limit $1
-    ) as ready";
+        select from (
+            select from unnest($1::text[], $2::smallint[], $3::bigint[], $4::text[], $5::smallint[])
+                as part (lane, band, since, id, below)
+            cross join lateral (
+                select from record
+                where lane = part.lane and band is not null
+                    and (band, since, id) >= (part.band, part.since, part.id) and band < part.below
+                order by band, since, id limit $8
+            ) above
+            union all
+            select from unnest($6::text[], $7::text[]) as gap (low, high)
+            cross join lateral (
+                select from record where band is not null and lane >= gap.low and lane < gap.high
+                order by lane, band, since, id limit $8
+            ) between_them
+        ) as ready limit $8
+    ) as counted";
 
 const SCAN: &str = "
     select kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body
@@ -147,86 +163,94 @@ pub(crate) async fn load(connections: &Connections, keys: &[Key]) -> Result<Vec<
     Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
 }
 
-/// The lanes with something ready under each of `prefixes`. Of those whose floors are known only what lies above is looked
-/// at, and between them it is looked for others.
+/// The lanes with something ready under each of `prefixes`. Of those whose floors are known what lies above is looked at, and
+/// between them it is looked for others. One that has nothing above is looked at from its beginning when it is time to.
 pub(crate) async fn lanes(
     connections: &Connections,
     prefixes: &[String],
     most: usize,
 ) -> Result<Vec<Vec<Lane>>, Error> {
-    let mut lanes: Vec<BTreeSet<String>> = vec![BTreeSet::new(); prefixes.len()];
-    let begun = Instant::now();
-    let (mut gaps, mut parts, mut unused) = (Gaps::default(), Vec::new(), BTreeSet::new());
-    for (place, prefix) in prefixes.iter().enumerate() {
-        let mut low = prefix.clone();
-        let high = prefix_end(prefix);
-        for (lane, above) in connections.floors.between(prefix, &high, begun) {
-            let Some(above) = above else {
-                unused.insert(lane);
-                continue;
-            };
-            gaps.push(place, &low, &lane);
-            low = lane + LEAST;
-            parts.extend(above);
-        }
-        gaps.push(place, &low, &high);
+    let mut areas = Areas::default();
+    for prefix in prefixes {
+        areas.add(prefix, &prefix_end(prefix), &connections.floors, Instant::now());
     }
-    let found = lanes_between(connections, gaps, most).await?;
-    let is_all = found.len() < most;
-    for (place, lane) in found {
-        unused.remove(&lane);
-        lanes.get_mut(place).ok_or(Error::RowNotFound)?.insert(lane);
+    let mut found: BTreeSet<String> = lanes_in(connections, &areas, most).await?.into_iter().collect();
+    let stale: BTreeSet<String> = areas.stale.difference(&found).cloned().collect();
+    if !stale.is_empty() {
+        found.extend(look_again(connections, stale).await?);
+    }
+    let of = |prefix: &String| {
+        let from = found.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
+        let lanes = from.take_while(|lane| lane.starts_with(prefix.as_str())).take(most);
+        lanes.cloned().map(Lane::from_stored).collect()
+    };
+    Ok(prefixes.iter().map(of).collect())
+}
+
+/// Those of `lanes` in which anything is ready, looked at from their beginnings.
+async fn look_again(connections: &Connections, mut lanes: BTreeSet<String>) -> Result<Vec<String>, Error> {
+    let mut areas = Areas::default();
+    for lane in &lanes {
+        areas.gap(lane, &format!("{lane}{LEAST}"));
+    }
+    let begun = Instant::now();
+    let found = lanes_in(connections, &areas, 1).await?;
+    for lane in &found {
+        lanes.remove(lane);
     }
     let now = Instant::now();
-    if is_all {
-        connections.floors.nothing_found(unused.iter(), now - begun, now);
-    }
-    if !parts.is_empty() {
-        let statement = bind_parts!(sqlx::query(ANY_READY), &parts);
-        for row in connections.fetch_all(statement).await? {
-            let lane: String = row.try_get("lane")?;
-            let of = prefixes.iter().zip(&mut lanes);
-            for (_, lanes) in of.filter(|(prefix, _)| lane.starts_with(prefix.as_str())) {
-                lanes.insert(lane.clone());
-            }
-        }
-    }
-    let best = |lanes: BTreeSet<String>| lanes.into_iter().take(most).map(Lane::from_stored).collect();
-    Ok(lanes.into_iter().map(best).collect())
+    connections.floors.nothing_found(lanes.iter(), now - begun, now);
+    Ok(found)
 }
 
 /// The least character there is in Postgres: between a lane and the same with this behind it lies none.
 const LEAST: &str = "\u{1}";
 
-/// Ranges of lanes, and for which prefix each is looked through.
+/// Behind every lane.
+const END_OF_LANES: &str = "\u{10ffff}";
+
+/// Where to look for what is ready in ranges of lanes.
 #[derive(Default)]
-struct Gaps {
-    places: Vec<usize>,
+struct Areas {
+    /// What lies above the floors of lanes.
+    parts: Vec<Part>,
+    /// Where the ranges begin in which no floor is known, and where they end.
     lows: Vec<String>,
     highs: Vec<String>,
+    /// The lanes that it is time to look at from their beginnings.
+    stale: BTreeSet<String>,
 }
 
-impl Gaps {
-    fn push(&mut self, place: usize, low: &str, high: &str) {
-        self.places.push(place);
+impl Areas {
+    /// Adds the lanes from `low` on and before `high`.
+    fn add(&mut self, low: &str, high: &str, floors: &Floors, now: Instant) {
+        let mut low = low.to_owned();
+        for Above { lane, parts, is_used } in floors.between(&low, high, now) {
+            self.gap(&low, &lane);
+            low = format!("{lane}{LEAST}");
+            self.parts.extend(parts);
+            if !is_used {
+                self.stale.insert(lane);
+            }
+        }
+        self.gap(&low, high);
+    }
+
+    /// Adds the lanes from `low` on and before `high`, of which no floor is known.
+    fn gap(&mut self, low: &str, high: &str) {
         self.lows.push(low.to_owned());
         self.highs.push(high.to_owned());
     }
 }
 
-/// The lanes with something ready in `gaps`, at most so many in each.
-async fn lanes_between(connections: &Connections, gaps: Gaps, most: usize) -> Result<Vec<(usize, String)>, Error> {
-    if gaps.places.is_empty() {
-        return Ok(Vec::new());
-    }
-    let statement = sqlx::query(LANES).bind(gaps.lows).bind(gaps.highs).bind(limit(most));
+/// The lanes with something ready in `areas`, at most so many in each of their ranges.
+async fn lanes_in(connections: &Connections, areas: &Areas, most: usize) -> Result<Vec<String>, Error> {
+    let statement = bind_parts!(sqlx::query(LANES), &areas.parts)
+        .bind(&areas.lows)
+        .bind(&areas.highs)
+        .bind(limit(most));
     let rows = connections.fetch_all(statement).await?;
-    let lane = |row: &PgRow| {
-        let gap = usize::try_from(row.try_get::<i64, _>("place")? - 1).ok();
-        let place = gap.and_then(|gap| gaps.places.get(gap)).ok_or(Error::RowNotFound)?;
-        Ok((*place, row.try_get("lane")?))
-    };
-    rows.iter().map(lane).collect()
+    rows.iter().map(|row| row.try_get("lane")).collect()
 }
 
 pub(crate) async fn ready(connections: &Connections, lanes: &[Lane], most: usize) -> Result<Vec<Record>, Error> {
@@ -282,8 +306,15 @@ pub(crate) async fn count(connections: &Connections, tenant: &TenantName) -> Res
     rows.iter().map(count).collect()
 }
 
+/// How much is ready, counted up to `most`. Below a floor nothing is counted.
 pub(crate) async fn depth(connections: &Connections, most: u64) -> Result<u64, Error> {
-    let row = connections.fetch_one(sqlx::query(DEPTH).bind(signed(most))).await?;
+    let mut areas = Areas::default();
+    areas.add("", END_OF_LANES, &connections.floors, Instant::now());
+    let statement = bind_parts!(sqlx::query(DEPTH), &areas.parts)
+        .bind(&areas.lows)
+        .bind(&areas.highs)
+        .bind(signed(most));
+    let row = connections.fetch_one(statement).await?;
     Ok(u64::try_from(row.try_get::<i64, _>("depth")?).unwrap_or(0))
 }
 

@@ -6,10 +6,11 @@
 //! is given a name; and what bounds a session is set in each transaction, where no other client meets it.
 
 use sqlx::{
-    AssertSqlSafe, Error, PgConnection, Postgres,
+    AssertSqlSafe, Error, PgConnection, Postgres, SqlSafeStr,
     postgres::{PgArguments, PgRow},
     query::Query,
 };
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::connect::Connections;
 
@@ -20,7 +21,10 @@ impl Connections {
     /// Every row that `statement` gives.
     pub(crate) async fn fetch_all(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
         if self.opening().is_none() {
-            return statement.fetch_all(self.pool()).await;
+            let mut taken = self.kept.take(self.pool()).await?;
+            let rows = statement.fetch_all(&mut *taken.connection).await?;
+            self.kept.keep(taken, self.pool());
+            return Ok(rows);
         }
         let mut transaction = self.begin().await?;
         let rows = transaction.fetch_all(statement).await?;
@@ -37,7 +41,10 @@ impl Connections {
     /// How many rows `statement` wrote.
     pub(crate) async fn execute(&self, statement: Statement<'_>) -> Result<u64, Error> {
         if self.opening().is_none() {
-            return Ok(statement.execute(self.pool()).await?.rows_affected());
+            let mut taken = self.kept.take(self.pool()).await?;
+            let done = statement.execute(&mut *taken.connection).await?;
+            self.kept.keep(taken, self.pool());
+            return Ok(done.rows_affected());
         }
         let mut transaction = self.begin().await?;
         let affected = transaction.execute(statement).await?;
@@ -47,19 +54,22 @@ impl Connections {
 
     /// A transaction, which is rolled back when it is dropped.
     pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
-        let (pool, opening) = (self.pool().clone(), self.opening().cloned());
+        let (taken, opening) = (self.kept.take(self.pool()).await?, self.opening().cloned());
         let is_named = opening.is_none();
         // A caller may be cut off while its transaction begins, as one whose client hangs up is. sqlx rolls back only what
         // has begun, so the session would stay in a transaction that is nobody's: what another caller wrote on it would be
         // acknowledged, and gone with the session. Therefore it always begins, and is rolled back if nobody is left.
         let beginning = tokio::spawn(async move {
-            match opening {
-                Some(opening) => pool.begin_with(AssertSqlSafe(opening)).await,
-                None => pool.begin().await,
-            }
+            let opening = opening.map(|opening| AssertSqlSafe(opening).into_sql_str());
+            let begun = sqlx::Transaction::begin(taken.connection, opening).await;
+            begun.map(|inner| (inner, taken.turn))
         });
-        let inner = beginning.await.map_err(|_| Error::WorkerCrashed)??;
-        Ok(Transaction { inner, is_named })
+        let (inner, turn) = beginning.await.map_err(|_| Error::WorkerCrashed)??;
+        Ok(Transaction {
+            inner,
+            is_named,
+            _turn: turn,
+        })
     }
 }
 
@@ -68,6 +78,7 @@ pub(crate) struct Transaction {
     inner: sqlx::Transaction<'static, Postgres>,
     /// Whether a statement is kept under a name for the next time.
     is_named: bool,
+    _turn: OwnedSemaphorePermit,
 }
 
 impl Transaction {

@@ -24,8 +24,11 @@ use crate::store::{
     Record, Scanned, Store, StoreError, Write,
 };
 
-/// How many rounds of one kind are under way: one more than the store works on, so that it never waits for us.
-const TURNS: usize = 2;
+/// How many rounds of commits are under way: one more than the store works on, so that it never waits for us.
+const COMMIT_TURNS: usize = 2;
+
+/// How many rounds of reads of one kind: they are short, and the fewer there are the less they cost together.
+const READ_TURNS: usize = 1;
 
 /// How many rounds of one tenant's claims: two would be offered the same.
 const CLAIM_TURNS: usize = 1;
@@ -69,11 +72,11 @@ impl Combined {
         let [load, commit, blobs, lanes] = [(); 4].map(|()| Arc::clone(&below));
         Self {
             below,
-            loads: Rounds::new(TURNS, move |calls| load_all(Arc::clone(&load), calls)),
-            commits: Rounds::new(TURNS, move |calls| commit_all(Arc::clone(&commit), calls)),
+            loads: Rounds::new(READ_TURNS, move |calls| load_all(Arc::clone(&load), calls)),
+            commits: Rounds::new(COMMIT_TURNS, move |calls| commit_all(Arc::clone(&commit), calls)),
             claims: Mutex::default(),
-            blobs: Rounds::new(TURNS, move |calls| blobs_all(Arc::clone(&blobs), calls)),
-            lanes: Rounds::new(TURNS, move |calls| lanes_all(Arc::clone(&lanes), calls)),
+            blobs: Rounds::new(READ_TURNS, move |calls| blobs_all(Arc::clone(&blobs), calls)),
+            lanes: Rounds::new(READ_TURNS, move |calls| lanes_all(Arc::clone(&lanes), calls)),
         }
     }
 

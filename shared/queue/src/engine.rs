@@ -179,15 +179,22 @@ impl Engine {
         Ok(outcomes)
     }
 
-    /// How many jobs wait, counted up to `limit` and at most [`DEPTH_FRESH`] ago.
+    /// How many jobs wait, counted up to `limit`. Once [`DEPTH_FRESH`] has passed the next caller counts anew, and the others
+    /// are told the last count meanwhile.
     pub(crate) async fn cached_depth(&self, limit: u64) -> Result<u64, StoreError> {
         let now = self.now();
-        let remembered = *self.memory.depth.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, depth)) = remembered.filter(|(at, _)| now.since(*at) < DEPTH_FRESH) {
-            return Ok(depth);
+        let remembered = || self.memory.depth.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let mut remembered = remembered();
+            if let Some((at, depth)) = remembered.as_mut() {
+                if now.since(*at) < DEPTH_FRESH {
+                    return Ok(*depth);
+                }
+                *at = now;
+            }
         }
         let depth = self.store.depth(limit).await?;
-        *self.memory.depth.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, depth));
+        *remembered() = Some((now, depth));
         Ok(depth)
     }
 

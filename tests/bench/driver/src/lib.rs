@@ -9,6 +9,7 @@ mod cli;
 mod figures;
 mod payload;
 mod peer;
+mod poll;
 mod seen;
 mod stop;
 
@@ -17,5 +18,6 @@ pub use cli::{Call, Case, run_to_line};
 pub use figures::{Figures, Latency};
 pub use payload::{PAYLOAD_BYTES, Payload};
 pub use peer::{Peer, Way};
+pub use poll::Poll;
 pub use seen::Seen;
 pub use stop::Stop;

@@ -48,7 +48,7 @@ pub trait Peer: Send + Sync + 'static {
     /// job by itself.
     async fn timed_claim(&self) -> anyhow::Result<Option<Duration>>;
 
-    /// How long an idle worker waits before it asks again; nothing when it is woken.
+    /// How often an idle worker asks; nothing when it is woken.
     fn poll(&self) -> Duration {
         Duration::ZERO
     }

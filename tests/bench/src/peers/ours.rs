@@ -6,18 +6,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use async_trait::async_trait;
-use bench_driver::{Payload, Peer, Seen, Stop, Way};
+use bench_driver::{Payload, Peer, Poll, Seen, Stop, Way};
 use queue::{Assignment, Engine, combine::Combined};
 use queue_postgres::{PostgresOptions, PostgresStore};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::sleep;
 
 use crate::engines::engine;
 use crate::work::{Worker, submission, submit_these};
 
-/// How long a robot that was given nothing waits before it asks again. Robots poll; this is the share of it in a wait.
+/// How often a robot that is given nothing asks. Robots poll; this is the share of it in a wait.
 const POLL: Duration = Duration::from_millis(2);
 
 /// As many as jobs one by one are at work, and one that submits.
@@ -131,11 +130,11 @@ async fn work(
     unfinished: Arc<AtomicU64>,
     stop: Stop,
 ) -> anyhow::Result<()> {
-    let slots = u32::try_from(slots)?;
+    let (slots, mut poll) = (u32::try_from(slots)?, Poll::each(POLL));
     while !stop.is_asked() {
         let assigned = robot.claim(slots).await?;
         if assigned.is_empty() {
-            sleep(POLL).await;
+            poll.next().await;
             continue;
         }
         unfinished.fetch_add(assigned.len() as u64, Ordering::AcqRel);
@@ -156,7 +155,7 @@ async fn work_promptly(
     unfinished: Arc<AtomicU64>,
     stop: Stop,
 ) -> anyhow::Result<()> {
-    let (mut free, mut reports) = (slots, JoinSet::new());
+    let (mut free, mut reports, mut poll) = (slots, JoinSet::new(), Poll::each(POLL));
     while !stop.is_asked() {
         while let Some(reported) = reports.try_join_next() {
             free += reported??;
@@ -166,7 +165,7 @@ async fn work_promptly(
             free => robot.claim(free).await?,
         };
         if assigned.is_empty() {
-            sleep(POLL).await;
+            poll.next().await;
             continue;
         }
         free -= assigned.len();

@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use async_trait::async_trait;
-use bench_driver::{Payload, Peer, Seen, Stop, Way};
+use bench_driver::{Payload, Peer, Poll, Seen, Stop, Way};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 
-/// How long a worker that found nothing waits before it asks again.
+/// How often a worker that finds nothing asks.
 const POLL: Duration = Duration::from_millis(2);
 
 /// As many as jobs one by one are at work, and one that submits.
@@ -142,10 +141,11 @@ async fn work(
     unfinished: Arc<AtomicU64>,
     stop: Stop,
 ) -> anyhow::Result<()> {
+    let mut poll = Poll::each(POLL);
     while !stop.is_asked() {
         let claimed = claim(&pool, batch).await?;
         if claimed.is_empty() {
-            sleep(POLL).await;
+            poll.next().await;
             continue;
         }
         unfinished.fetch_add(claimed.len() as u64, Ordering::AcqRel);

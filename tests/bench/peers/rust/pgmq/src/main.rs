@@ -9,19 +9,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use async_trait::async_trait;
-use bench_driver::{Call, Payload, Peer, Seen, Stop, Way, run_to_line};
+use bench_driver::{Call, Payload, Peer, Poll, Seen, Stop, Way, run_to_line};
 use clap::Parser;
 use pgmq::{Message, PGMQueueExt};
 use sqlx::postgres::PgPoolOptions;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 
 const QUEUE: &str = "bench";
 
 /// How long a message that was read is hidden from others, in seconds.
 const HIDDEN_SECONDS: i32 = 300;
 
-/// How long a worker that found nothing waits before it asks again. Its own waiting call polls inside the server, at the
+/// How often a worker that finds nothing asks. Its own waiting call polls inside the server, at the
 /// finest each millisecond, and keeps a snapshot meanwhile.
 const POLL: Duration = Duration::from_millis(2);
 
@@ -83,10 +82,11 @@ impl Consumer {
     }
 
     async fn work(self, batch: usize, seen: Arc<Seen>, unfinished: Arc<AtomicU64>, stop: Stop) -> anyhow::Result<()> {
+        let mut poll = Poll::each(POLL);
         while !stop.is_asked() {
             let messages = self.read(batch).await?;
             if messages.is_empty() {
-                sleep(POLL).await;
+                poll.next().await;
                 continue;
             }
             unfinished.fetch_add(messages.len() as u64, Ordering::AcqRel);
