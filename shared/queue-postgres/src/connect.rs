@@ -7,23 +7,15 @@ use std::{
 };
 
 use queue::store::StoreError;
-use sqlx::{
-    Connection, Error, PgConnection, PgPool,
-    pool::PoolConnectionMetadata,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{PgPool, postgres::PgPoolOptions};
 
 use crate::{
     PostgresStore,
     address::Address,
     floors::Floors,
-    iam::{Iam, USED_FOR},
-    kept::{Kept, TRUSTED_FOR},
+    pool::{ACQUIRE_TIMEOUT, Connecting, Sessions},
     session,
 };
-
-/// How long a call waits for a connection. Below any API's own patience, so that a caller is told.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How the store uses Postgres.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,18 +30,12 @@ impl Default for PostgresOptions {
     }
 }
 
-/// A pool whose new connections always have a password that is good. What is in it is printed nowhere.
+/// The connections, and what a process knows of what goes on in the database. What is secret in it is printed nowhere.
 pub(crate) struct Connections {
-    pool: PgPool,
-    pub(crate) kept: Kept,
-    /// How to connect apart from the pool, with none of its bounds and, with IAM, no password.
-    direct: PgConnectOptions,
+    pub(crate) sessions: Sessions,
     session_by_role: bool,
     /// What begins each transaction; `None` where a session is ours for as long as the connection lasts.
     opening: Option<Arc<str>>,
-    iam: Option<Iam>,
-    /// When the pool's password was made; `None` before the first one.
-    signed_at: Mutex<Option<SystemTime>>,
     /// When two claims were last offered the same.
     met_at: Mutex<Option<Instant>>,
     /// Where lanes begin.
@@ -64,22 +50,15 @@ impl Connections {
             session_by_role,
             pooled_by_transaction,
         } = address;
-        let opening = pooled_by_transaction.then(|| opening(session_by_role));
-        let by_options = !session_by_role && !pooled_by_transaction;
-        let pool = PgPoolOptions::new()
-            .max_connections(options.max_connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .before_acquire(|connection, was| Box::pin(is_alive(connection, was)))
-            .connect_lazy_with(pooled(&direct, by_options));
-        Self {
-            pool,
-            kept: Kept::new(options.max_connections, ACQUIRE_TIMEOUT),
+        let connecting = Connecting {
             direct,
-            session_by_role,
-            opening,
             iam,
-            signed_at: Mutex::default(),
+            by_options: !session_by_role && !pooled_by_transaction,
+        };
+        Self {
+            sessions: Sessions::new(connecting, options.max_connections),
+            session_by_role,
+            opening: pooled_by_transaction.then(|| opening(session_by_role)),
             met_at: Mutex::default(),
             floors: Floors::default(),
         }
@@ -96,35 +75,12 @@ impl Connections {
         met_at.is_some_and(|at| at.elapsed() < time)
     }
 
-    /// The pool, able to connect for the next minutes.
-    ///
-    /// The wall clock is looked at whenever a connection may be made, and nothing runs in between: a function is frozen
-    /// between events, for longer than a token lives.
-    pub(crate) fn pool(&self) -> &PgPool {
-        self.pool_at(SystemTime::now())
-    }
-
-    fn pool_at(&self, now: SystemTime) -> &PgPool {
-        if self.iam.is_some() {
-            let mut signed_at = self.signed_at.lock().unwrap_or_else(PoisonError::into_inner);
-            // A clock that was set back says nothing of a token's age.
-            let is_good = signed_at.is_some_and(|at| now.duration_since(at).is_ok_and(|age| age < USED_FOR));
-            if !is_good {
-                // With IAM the role bears the settings.
-                let options = pooled(&self.direct, false);
-                self.pool.set_connect_options(self.signed(options, now));
-                *signed_at = Some(now);
-            }
-        }
-        &self.pool
-    }
-
     /// A pool of one connection that has none of the bounds of the others, to be closed after its work.
     pub(crate) fn unbounded(&self) -> PgPool {
         PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_lazy_with(self.signed(self.direct.clone(), SystemTime::now()))
+            .connect_lazy_with(self.sessions.connecting().direct_at(SystemTime::now()))
     }
 
     /// Whether the role bears the session's settings.
@@ -135,28 +91,6 @@ impl Connections {
     /// What begins each transaction; `None` where a session is ours for as long as the connection lasts.
     pub(crate) fn opening(&self) -> Option<&Arc<str>> {
         self.opening.as_ref()
-    }
-
-    fn signed(&self, options: PgConnectOptions, now: SystemTime) -> PgConnectOptions {
-        let Some(iam) = &self.iam else { return options };
-        let token = iam.token(now).expect("an address that was read can be signed");
-        options.password(&token)
-    }
-}
-
-/// Whether a connection can be used. One that was in use a moment ago is taken to be: to ask costs as much as a call.
-async fn is_alive(connection: &mut PgConnection, was: PoolConnectionMetadata) -> Result<bool, Error> {
-    Ok(was.idle_for < TRUSTED_FOR || connection.ping().await.is_ok())
-}
-
-/// How the pool connects: with the session's settings as options, or with nothing that a pooler does not know.
-fn pooled(direct: &PgConnectOptions, by_options: bool) -> PgConnectOptions {
-    let direct = direct.clone();
-    if by_options {
-        direct.options(session::SETTINGS)
-    } else {
-        // A pooler knows the parameters that Postgres reports, and this is none of them. Since Postgres 12 it adds nothing.
-        direct.extra_float_digits(None)
     }
 }
 
@@ -172,10 +106,9 @@ fn opening(session_by_role: bool) -> Arc<str> {
 impl fmt::Debug for Connections {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Connections")
-            .field("pool", &self.pool)
+            .field("iam", &self.sessions.connecting().iam)
             .field("session_by_role", &self.session_by_role)
             .field("opening", &self.opening)
-            .field("iam", &self.iam)
             .finish_non_exhaustive()
     }
 }
@@ -201,11 +134,9 @@ impl PostgresStore {
         })
     }
 
-    /// Closes the pool once what is under way is done.
+    /// Closes the connections once what is under way is done.
     pub async fn close(&self) {
-        let closing = self.connections.pool.close();
-        self.connections.kept.give_up();
-        closing.await;
+        self.connections.sessions.close().await;
     }
 }
 
@@ -216,9 +147,9 @@ mod tests {
 
     use super::*;
 
-    /// The password of the pool's next connection.
-    fn password(pool: &PgPool) -> String {
-        let url = pool.connect_options().to_url_lossy();
+    /// The password of a connection that is made at `now`.
+    fn password(connections: &Connections, now: SystemTime) -> String {
+        let url = connections.sessions.connecting().pooled_at(now).to_url_lossy();
         let encoded = url.password().expect("a password");
         percent_decode_str(encoded).decode_utf8().expect("UTF-8").into_owned()
     }
@@ -238,36 +169,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_is_made_anew_before_it_is_ten_minutes_old() {
+    async fn each_connection_has_a_token_of_its_own_time() {
         let connections = connections("postgres://remuda@db.example/jobs?sslmode=verify-full&auth=iam");
         let begun = SystemTime::now();
-        let first = password(connections.pool_at(begun));
+        let first = password(&connections, begun);
         assert!(first.contains("X-Amz-Expires"), "{first}");
-        let almost = begun + USED_FOR - Duration::from_millis(1);
-        assert_eq!(password(connections.pool_at(almost)), first);
-        let second = password(connections.pool_at(begun + USED_FOR));
-        assert_ne!(second, first);
-        // A function that slept for a day, and a clock that was set back.
-        let third = password(connections.pool_at(begun + Duration::from_hours(24)));
-        assert_ne!(third, second);
-        assert_eq!(password(connections.pool_at(begun)), first);
+        // A function that slept for a day.
+        let later = begun + Duration::from_hours(24);
+        assert_ne!(password(&connections, later), first);
     }
 
     #[tokio::test]
     async fn with_iam_no_settings_are_sent_and_without_it_all_are() {
+        let now = SystemTime::now();
         let by_role = connections("postgres://remuda@db.example/jobs?sslmode=verify-full&auth=iam");
-        assert_eq!(by_role.pool().connect_options().get_options(), None);
+        assert_eq!(by_role.sessions.connecting().pooled_at(now).get_options(), None);
         let plain = connections("postgres://remuda@db.example/jobs");
-        let options = plain.pool().connect_options();
+        let options = plain.sessions.connecting().pooled_at(now);
         let sent = options.get_options().expect("options");
         assert!(sent.contains("statement_timeout=30s"), "{sent}");
-        assert_eq!(plain.direct.get_options(), None);
+        assert_eq!(plain.sessions.connecting().direct_at(now).get_options(), None);
     }
 
     #[tokio::test]
     async fn before_a_pooler_each_transaction_brings_its_settings_unless_the_role_has_them() {
         let by_transaction = connections("postgres://remuda@db.example/jobs?pooler=transaction");
-        assert_eq!(by_transaction.pool().connect_options().get_options(), None);
+        let options = by_transaction.sessions.connecting().pooled_at(SystemTime::now());
+        assert_eq!(options.get_options(), None);
         let opening = by_transaction.opening().expect("an opening");
         assert!(
             opening.starts_with("begin; set local statement_timeout = '30s'; set local "),
@@ -286,7 +214,7 @@ mod tests {
             "postgres://remuda:hunter2@db.example/jobs",
         ] {
             let connections = connections(url);
-            let secret = password(connections.pool());
+            let secret = password(&connections, SystemTime::now());
             let printed = format!("{connections:?}");
             for secret in [&*secret, "hunter2", "X-Amz"] {
                 assert!(!printed.contains(secret), "{printed}");

@@ -19,8 +19,8 @@ use std::{
 
 use queue::store::{Lane, Record};
 
-/// A look that takes longer is slow: it passes over some thousand entries, or waits.
-const SLOW: Duration = Duration::from_millis(2);
+/// A look that takes longer is slow: it passes over some ten thousand entries, or waits.
+const SLOW: Duration = Duration::from_millis(5);
 
 /// How many looks in a row have to be slow: one may be so by accident.
 const SLOW_LOOKS: usize = 3;

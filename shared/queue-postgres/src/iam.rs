@@ -15,9 +15,6 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// For how long a token lets its holder connect; RDS allows no more.
 const VALID_FOR: Duration = Duration::from_mins(15);
 
-/// Until what age a token is used for new connections: what is left is ample to connect in.
-pub(crate) const USED_FOR: Duration = Duration::from_mins(10);
-
 /// What a token is signed in front of, and what it is not sent with.
 const SCHEME: &str = "https://";
 

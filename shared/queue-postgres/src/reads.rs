@@ -16,7 +16,7 @@ use sqlx::{Error, Row};
 use crate::{
     columns::{self, Keys, kind_code, limit, signed},
     connect::Connections,
-    floors::{Above, Floors, Part, bind_parts},
+    floors::{Above, Part, bind_parts},
 };
 
 const LOAD: &str = "
@@ -172,7 +172,8 @@ pub(crate) async fn lanes(
 ) -> Result<Vec<Vec<Lane>>, Error> {
     let mut areas = Areas::default();
     for prefix in prefixes {
-        areas.add(prefix, &prefix_end(prefix), &connections.floors, Instant::now());
+        let high = prefix_end(prefix);
+        areas.add(prefix, &high, connections.floors.between(prefix, &high, Instant::now()));
     }
     let mut found: BTreeSet<String> = lanes_in(connections, &areas, most).await?.into_iter().collect();
     let stale: BTreeSet<String> = areas.stale.difference(&found).cloned().collect();
@@ -222,10 +223,10 @@ struct Areas {
 }
 
 impl Areas {
-    /// Adds the lanes from `low` on and before `high`.
-    fn add(&mut self, low: &str, high: &str, floors: &Floors, now: Instant) {
+    /// Adds the lanes from `low` on and before `high`: what lies `above` floors, and all between.
+    fn add(&mut self, low: &str, high: &str, above: Vec<Above>) {
         let mut low = low.to_owned();
-        for Above { lane, parts, is_used } in floors.between(&low, high, now) {
+        for Above { lane, parts, is_used } in above {
             self.gap(&low, &lane);
             low = format!("{lane}{LEAST}");
             self.parts.extend(parts);
@@ -306,10 +307,12 @@ pub(crate) async fn count(connections: &Connections, tenant: &TenantName) -> Res
     rows.iter().map(count).collect()
 }
 
-/// How much is ready, counted up to `most`. Below a floor nothing is counted.
+/// How much is ready, counted up to `most`. Below a floor that is used nothing is counted.
 pub(crate) async fn depth(connections: &Connections, most: u64) -> Result<u64, Error> {
     let mut areas = Areas::default();
-    areas.add("", END_OF_LANES, &connections.floors, Instant::now());
+    let mut above = connections.floors.between("", END_OF_LANES, Instant::now());
+    above.retain(|lane| lane.is_used);
+    areas.add("", END_OF_LANES, above);
     let statement = bind_parts!(sqlx::query(DEPTH), &areas.parts)
         .bind(&areas.lows)
         .bind(&areas.highs)

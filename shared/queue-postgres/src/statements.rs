@@ -6,13 +6,12 @@
 //! is given a name; and what bounds a session is set in each transaction, where no other client meets it.
 
 use sqlx::{
-    AssertSqlSafe, Error, PgConnection, Postgres, SqlSafeStr,
+    AssertSqlSafe, Error, PgConnection, Postgres,
     postgres::{PgArguments, PgRow},
     query::Query,
 };
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::connect::Connections;
+use crate::{connect::Connections, pool::Taken};
 
 /// A statement with its arguments.
 pub(crate) type Statement<'q> = Query<'q, Postgres, PgArguments>;
@@ -21,9 +20,9 @@ impl Connections {
     /// Every row that `statement` gives.
     pub(crate) async fn fetch_all(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
         if self.opening().is_none() {
-            let mut taken = self.kept.take(self.pool()).await?;
-            let rows = statement.fetch_all(&mut *taken.connection).await?;
-            self.kept.keep(taken, self.pool());
+            let mut taken = self.sessions.take().await?;
+            let rows = statement.fetch_all(taken.connection()).await?;
+            taken.give_back();
             return Ok(rows);
         }
         let mut transaction = self.begin().await?;
@@ -41,9 +40,9 @@ impl Connections {
     /// How many rows `statement` wrote.
     pub(crate) async fn execute(&self, statement: Statement<'_>) -> Result<u64, Error> {
         if self.opening().is_none() {
-            let mut taken = self.kept.take(self.pool()).await?;
-            let done = statement.execute(&mut *taken.connection).await?;
-            self.kept.keep(taken, self.pool());
+            let mut taken = self.sessions.take().await?;
+            let done = statement.execute(taken.connection()).await?;
+            taken.give_back();
             return Ok(done.rows_affected());
         }
         let mut transaction = self.begin().await?;
@@ -52,55 +51,48 @@ impl Connections {
         Ok(affected)
     }
 
-    /// A transaction, which is rolled back when it is dropped.
+    /// A transaction. If it is dropped before it was made, its connection is closed, and so it is rolled back.
     pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
-        let (taken, opening) = (self.kept.take(self.pool()).await?, self.opening().cloned());
+        let mut taken = self.sessions.take().await?;
+        let opening = self.opening().cloned();
         let is_named = opening.is_none();
-        // A caller may be cut off while its transaction begins, as one whose client hangs up is. sqlx rolls back only what
-        // has begun, so the session would stay in a transaction that is nobody's: what another caller wrote on it would be
-        // acknowledged, and gone with the session. Therefore it always begins, and is rolled back if nobody is left.
-        let beginning = tokio::spawn(async move {
-            let opening = opening.map(|opening| AssertSqlSafe(opening).into_sql_str());
-            let begun = sqlx::Transaction::begin(taken.connection, opening).await;
-            begun.map(|inner| (inner, taken.turn))
-        });
-        let (inner, turn) = beginning.await.map_err(|_| Error::WorkerCrashed)??;
-        Ok(Transaction {
-            inner,
-            is_named,
-            _turn: turn,
-        })
+        let opening = opening.unwrap_or_else(|| "begin".into());
+        sqlx::raw_sql(AssertSqlSafe(opening))
+            .execute(taken.connection())
+            .await?;
+        Ok(Transaction { taken, is_named })
     }
 }
 
 /// Statements that are done together, on one session.
 pub(crate) struct Transaction {
-    inner: sqlx::Transaction<'static, Postgres>,
+    taken: Taken,
     /// Whether a statement is kept under a name for the next time.
     is_named: bool,
-    _turn: OwnedSemaphorePermit,
 }
 
 impl Transaction {
     /// Every row that `statement` gives.
     pub(crate) async fn fetch_all(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
         let statement = statement.persistent(self.is_named);
-        statement.fetch_all(&mut *self.inner).await
+        statement.fetch_all(self.taken.connection()).await
     }
 
     /// How many rows `statement` wrote.
     pub(crate) async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, Error> {
         let statement = statement.persistent(self.is_named);
-        Ok(statement.execute(&mut *self.inner).await?.rows_affected())
+        Ok(statement.execute(self.taken.connection()).await?.rows_affected())
     }
 
     /// Its session, on which no statement may be given a name.
     pub(crate) fn session(&mut self) -> &mut PgConnection {
-        &mut self.inner
+        self.taken.connection()
     }
 
     /// Makes what was done last.
-    pub(crate) async fn commit(self) -> Result<(), Error> {
-        self.inner.commit().await
+    pub(crate) async fn commit(mut self) -> Result<(), Error> {
+        sqlx::raw_sql("commit").execute(self.taken.connection()).await?;
+        self.taken.give_back();
+        Ok(())
     }
 }

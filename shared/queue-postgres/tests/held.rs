@@ -144,6 +144,20 @@ async fn neither_a_claim_nor_a_count_passes_over_all_that_was_done_since_a_trans
         assert!(Instant::now() < end, "what another process wrote is not found");
     }
 
+    // So it is where the lane was emptied meanwhile, and only lanes are looked for.
+    database.sql("delete from record");
+    assert_eq!(store.lanes("acme/", 10).await.unwrap(), []);
+    let beside = database.store().await;
+    submit(&beside, job("again", 1, -2)).await;
+    beside.close().await;
+    let end = Instant::now() + PATIENCE;
+    while store.lanes("acme/", 10).await.unwrap().is_empty() {
+        assert!(
+            Instant::now() < end,
+            "what another process wrote into an empty lane is not found"
+        );
+    }
+
     store.close().await;
     let ended = "select count(*) from pg_stat_activity
                  where application_name = 'remuda' and datname = current_database()";

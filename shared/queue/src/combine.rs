@@ -27,7 +27,8 @@ use crate::store::{
 /// How many rounds of commits are under way: one more than the store works on, so that it never waits for us.
 const COMMIT_TURNS: usize = 2;
 
-/// How many rounds of reads of one kind: they are short, and the fewer there are the less they cost together.
+/// How many rounds of reads of one kind. The fewer there are the less they cost together; a slow one holds up those that
+/// come after it, of other tenants too, as long as it takes.
 const READ_TURNS: usize = 1;
 
 /// How many rounds of one tenant's claims: two would be offered the same.
@@ -100,10 +101,12 @@ async fn load_all(below: Arc<dyn Store>, calls: Vec<Vec<Key>>) -> Vec<Answer<Vec
     if let [keys] = calls.as_slice() {
         return vec![below.load(keys).await];
     }
-    if let Ok(found) = below.load(&calls.concat()).await {
-        return dealt(found, calls.iter().map(Vec::len));
+    match below.load(&calls.concat()).await {
+        Ok(found) => return dealt(found, calls.iter().map(Vec::len)),
+        Err(error @ StoreError::Unavailable(_)) => return told_to_all(error, calls.len()),
+        // What cannot be read is told to who asked for it, and not to all.
+        Err(StoreError::Corrupt { .. }) => {}
     }
-    // What cannot be read is told to who asked for it, and not to all.
     let mut answers = Vec::with_capacity(calls.len());
     for keys in &calls {
         answers.push(below.load(keys).await);
@@ -115,8 +118,10 @@ async fn blobs_all(below: Arc<dyn Store>, calls: Vec<Vec<BlobKey>>) -> Vec<Answe
     if let [keys] = calls.as_slice() {
         return vec![below.blobs(keys).await];
     }
-    if let Ok(found) = below.blobs(&calls.concat()).await {
-        return dealt(found, calls.iter().map(Vec::len));
+    match below.blobs(&calls.concat()).await {
+        Ok(found) => return dealt(found, calls.iter().map(Vec::len)),
+        Err(error @ StoreError::Unavailable(_)) => return told_to_all(error, calls.len()),
+        Err(StoreError::Corrupt { .. }) => {}
     }
     let mut answers = Vec::with_capacity(calls.len());
     for keys in &calls {

@@ -87,7 +87,7 @@ struct Memory {
     /// Queues that are known to be there. They are never removed.
     queues: Mutex<HashSet<Key>>,
     /// How many jobs wait, and when that was counted.
-    depth: Mutex<Option<(Timestamp, u64)>>,
+    depth: Mutex<Option<Depth>>,
     /// How many jobs became dead letters by writes of this engine, by tenant, since that was last taken.
     dead_letters: Mutex<BTreeMap<TenantName, u64>>,
     /// What it wrote for robots.
@@ -96,6 +96,17 @@ struct Memory {
 
 /// How long a count of waiting jobs is good for.
 const DEPTH_FRESH: Duration = Duration::from_secs(5);
+
+/// How long it is told to others while somebody counts anew.
+const DEPTH_OLD: Duration = Duration::from_secs(10);
+
+/// A count of waiting jobs.
+struct Depth {
+    jobs: u64,
+    counted_at: Timestamp,
+    /// When somebody last set about to count anew.
+    asked_at: Timestamp,
+}
 
 /// How many queues are remembered.
 const QUEUES_KNOWN_MAX: usize = 10_000;
@@ -179,23 +190,32 @@ impl Engine {
         Ok(outcomes)
     }
 
-    /// How many jobs wait, counted up to `limit`. Once [`DEPTH_FRESH`] has passed the next caller counts anew, and the others
-    /// are told the last count meanwhile.
+    /// How many jobs wait, counted up to `limit` and at most [`DEPTH_FRESH`] ago; while somebody counts anew the others are
+    /// told the last count, if it is not older than [`DEPTH_OLD`].
     pub(crate) async fn cached_depth(&self, limit: u64) -> Result<u64, StoreError> {
         let now = self.now();
-        let remembered = || self.memory.depth.lock().unwrap_or_else(PoisonError::into_inner);
-        {
-            let mut remembered = remembered();
-            if let Some((at, depth)) = remembered.as_mut() {
-                if now.since(*at) < DEPTH_FRESH {
-                    return Ok(*depth);
-                }
-                *at = now;
-            }
+        if let Some(jobs) = self.last_depth(now) {
+            return Ok(jobs);
         }
-        let depth = self.store.depth(limit).await?;
-        *remembered() = Some((now, depth));
-        Ok(depth)
+        let jobs = self.store.depth(limit).await?;
+        *self.memory.depth.lock().unwrap_or_else(PoisonError::into_inner) = Some(Depth {
+            jobs,
+            counted_at: now,
+            asked_at: now,
+        });
+        Ok(jobs)
+    }
+
+    /// The last count, unless it is for the caller to count anew.
+    fn last_depth(&self, now: Timestamp) -> Option<u64> {
+        let mut last = self.memory.depth.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = last.as_mut()?;
+        let (age, asked) = (now.since(last.counted_at), now.since(last.asked_at));
+        if age < DEPTH_FRESH || (age < DEPTH_OLD && asked < DEPTH_FRESH) {
+            return Some(last.jobs);
+        }
+        last.asked_at = now;
+        None
     }
 
     /// What to look at when the next timer of `job` falls due, if the sweep would look too late by itself.

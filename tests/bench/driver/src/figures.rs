@@ -17,7 +17,7 @@ pub struct Figures {
     /// Jobs a second in ten equal parts of the time, one after the other.
     #[serde(default)]
     pub rates: Vec<f64>,
-    /// How long an idle worker waits before it asks again, in microseconds; 0 when it is woken.
+    /// How often an idle worker asks, in microseconds; 0 when it is woken.
     #[serde(default)]
     pub poll_us: u64,
     /// What was done, for a reader of the report.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// Asks each so often, however long an ask takes; at once after work that took longer.
+/// Asks each so often, or at once where an ask, or work, took longer.
 pub struct Poll(Interval);
 
 impl Poll {

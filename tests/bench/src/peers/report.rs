@@ -67,7 +67,7 @@ pub(crate) struct Standing {
     pub(crate) p50_us: Option<Spread>,
     /// As above: one of a hundred is longer.
     pub(crate) p99_us: Option<Spread>,
-    /// How long an idle worker waits before it asks again, in microseconds: half of it is in the median of a wait.
+    /// How often an idle worker asks, in microseconds: half of it is in the median of a wait.
     pub(crate) poll_us: u64,
     /// Jobs a second in the last tenth of the time, as a share of the steady state's without a held transaction.
     pub(crate) of_steady: Option<f64>,

@@ -1,8 +1,11 @@
-//! Connections that go from call to call.
+//! The pool of connections.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::future::join_all;
 use queue::store::{Change, Committed, Store, Version, Write};
@@ -51,10 +54,11 @@ impl Database {
     }
 }
 
-/// A change that is made in a transaction: of two records.
-fn together(ids: [String; 2]) -> Change {
+/// A change that takes a transaction: what has to be absent is held so by a placeholder.
+fn in_a_transaction(id: &str) -> Change {
+    let absent = job_key(&format!("{id}-absent"));
     Change {
-        writes: ids.map(|id| Write::Put(job(&id))).into(),
+        writes: vec![Write::Put(job(id)), Write::Check(absent, Version::ABSENT)],
         blobs: Vec::new(),
     }
 }
@@ -67,15 +71,19 @@ async fn many_callers_share_few_connections_and_none_is_left_waiting() {
         let store = Arc::clone(&database.store);
         async move {
             for call in 0..CALLS {
-                let id = |which| format!("{caller}-{call}-{which}");
-                let change = together(["a", "b"].map(id));
-                // One who is cut off leaves its connection to the others.
+                let id = format!("{caller}-{call}");
+                // One who is cut off leaves the place of its connection to the others.
                 drop(timeout(Duration::from_micros(200), store.ping()).await);
-                if call == CALLS / 2 {
-                    sleep(RESTED).await;
-                }
+                drop(
+                    timeout(
+                        Duration::from_micros(400),
+                        store.commit(vec![in_a_transaction("cut off")]),
+                    )
+                    .await,
+                );
+                let change = in_a_transaction(&id);
                 assert_eq!(store.commit(vec![change]).await.unwrap(), [Committed::Done]);
-                let written = load(&*store, &job_key(&id("b"))).await.unwrap();
+                let written = load(&*store, &job_key(&id)).await.unwrap();
                 assert_eq!(written.version, Version::ABSENT.next());
             }
         }
@@ -86,7 +94,20 @@ async fn many_callers_share_few_connections_and_none_is_left_waiting() {
 }
 
 #[tokio::test]
-async fn a_connection_that_dies_while_it_is_kept_fails_no_more_than_the_next_call() {
+async fn calls_one_after_the_other_go_by_one_connection() {
+    let database = Database::new(2).await;
+    put(&*database.store, job("one")).await;
+    let session = database.sessions("pid");
+    for call in 0..CALLS {
+        put(&*database.store, job(&call.to_string())).await;
+        let change = in_a_transaction(&format!("{call} too"));
+        assert_eq!(database.store.commit(vec![change]).await.unwrap(), [Committed::Done]);
+    }
+    assert_eq!(database.sessions("pid"), session);
+}
+
+#[tokio::test]
+async fn a_connection_that_dies_at_rest_fails_no_more_than_the_next_call() {
     let database = Database::new(1).await;
     let kept = put(&*database.store, job("kept")).await;
     database.sessions("pg_terminate_backend(pid)");
@@ -99,10 +120,13 @@ async fn a_connection_that_dies_while_it_is_kept_fails_no_more_than_the_next_cal
 }
 
 #[tokio::test]
-async fn a_store_is_closed_with_what_it_keeps_and_takes_no_call_after_that() {
+async fn a_store_that_is_closed_has_no_session_and_takes_no_call() {
     let database = Database::new(1).await;
     put(&*database.store, job("one")).await;
     timeout(PATIENCE, database.store.close()).await.unwrap();
     assert!(database.store.ping().await.is_err());
-    assert_eq!(database.sessions("count(*)"), "0");
+    let end = Instant::now() + PATIENCE;
+    while database.sessions("count(*)") != "0" {
+        assert!(Instant::now() < end, "a session is left");
+    }
 }
