@@ -1,4 +1,4 @@
-//! The pool, and with what its connections are made.
+//! What a process knows of a database, and how it comes to be connected.
 
 use std::{
     fmt,

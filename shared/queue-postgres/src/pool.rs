@@ -1,8 +1,8 @@
 //! The pool of connections.
 //!
 //! It is deadpool's and not sqlx's own, which asks each connection that comes back whether it still lives: one more exchange
-//! with the server for each statement. Here only one that rested for a while is asked, when it is taken. What was done on
-//! a connection and did not come to its end, because it failed or its caller was cut off, may still be under way: such a
+//! with the server for each statement. Here only one that was not taken for a while is asked, when it is. What was done on a
+//! connection and did not come to its end, because it failed or its caller was cut off, may still be under way: such a
 //! connection is closed once the server has answered, and keeps its place until then, so that no more statements run than
 //! there may be connections.
 
@@ -25,11 +25,11 @@ use crate::{iam::Iam, session};
 /// How long a call waits for a connection. Below any API's own patience, so that a caller is told.
 pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a connection that was in use is taken to be alive. If it is not, the next call on it fails, as it would have
+/// How long after it was taken last a connection is held to be alive. If it is not, the next call on it fails, as it would have
 /// if the server had gone away a moment later.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// How long one that rested for longer has to answer, before another is tried.
+/// How long one that was taken before that has to answer, before another is tried.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
 
 /// How long what did not come to its end may take to: longer than any statement may.
@@ -157,13 +157,19 @@ impl Sessions {
 
     /// Takes no calls any more, and closes each connection once what is under way on it is done.
     pub(crate) async fn close(&self) {
-        let resting = self.pool.retain(|_, _| false).removed;
+        let resting = || self.pool.retain(|_, _| false).removed;
+        let mut closing = resting();
         self.pool.close();
-        for connection in resting {
-            connection.close().await.ok();
-        }
-        // The pool tells nobody when the last one came back.
-        while self.pool.status().size > 0 {
+        loop {
+            closing.extend(resting());
+            for connection in closing.drain(..) {
+                connection.close().await.ok();
+            }
+            // The pool tells nobody when the last one came back, or was made for a call that had begun.
+            let left = self.pool.status();
+            if left.size == 0 && left.waiting == 0 {
+                return;
+            }
             sleep(Duration::from_millis(1)).await;
         }
     }
@@ -201,14 +207,31 @@ impl Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        let Some(mut object) = self.object.take() else { return };
-        let Ok(runtime) = Handle::try_current() else {
-            drop(Object::take(object));
-            return;
-        };
-        runtime.spawn(async move {
-            timeout(END_MAX, object.ping()).await.ok();
-            drop(Object::take(object));
-        });
+        let Some(object) = self.object.take() else { return };
+        let spoiled = Spoiled(Some(object));
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(spoiled.close());
+        }
+    }
+}
+
+/// A connection that nobody may use again, wherever it is dropped.
+struct Spoiled(Option<Object<Connecting>>);
+
+impl Spoiled {
+    /// Closes it once the server has answered, which rolls back what was not made.
+    async fn close(mut self) {
+        let Some(object) = &mut self.0 else { return };
+        if let Ok(Ok(())) = timeout(END_MAX, object.ping()).await
+            && let Some(connection) = self.0.take().map(Object::take)
+        {
+            timeout(ANSWER_MAX, connection.close()).await.ok();
+        }
+    }
+}
+
+impl Drop for Spoiled {
+    fn drop(&mut self) {
+        drop(self.0.take().map(Object::take));
     }
 }

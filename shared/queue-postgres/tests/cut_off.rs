@@ -15,7 +15,7 @@ const WAITS: usize = 24;
 #[tokio::test]
 async fn what_is_written_after_a_transaction_was_cut_off_is_there_for_everybody() {
     let url = servers::shared().and_then(Cluster::fresh_database).unwrap();
-    // One session, so that the next caller has the one of who was cut off.
+    // One connection, so that the next caller would have the one of who was cut off.
     let options = PostgresOptions { max_connections: 1 };
     let store = PostgresStore::connect(&url, options).await.unwrap();
     store.migrate().await.unwrap();

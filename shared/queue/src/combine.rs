@@ -2,8 +2,9 @@
 //!
 //! A server with many robots makes many small calls at once, each of which costs the store below a round trip, a
 //! transaction and a flush to disk. Here those that come while others are under way become one call; what is alone goes
-//! at once. Nothing is kept between calls, and each caller is answered what it would have been by itself, except that an
-//! error of a write is told to all who wrote together: to none of them is it known whether theirs was done.
+//! at once. Nothing is kept between calls, and each caller is answered what it would have been by itself, except that all who
+//! went together are told that the store is away, and those who wrote together any error: to none of them is it known whether
+//! theirs was done.
 
 mod rounds;
 
