@@ -69,7 +69,7 @@ const WRITE: &str = "
         select stored.lies_at, given.* from given
         cross join lateral (
             select ctid as lies_at, version from record
-            where (kind, tenant, id) between (given.kind, given.tenant, given.id) and (given.kind, given.tenant, given.id)
+            where kind = given.kind and tenant = given.tenant and id between given.id and given.id
                 and version = given.version
             order by kind desc, tenant desc, id desc limit 1 for update skip locked
         ) stored

@@ -52,7 +52,7 @@ const UPDATE: &str = "
           as given (kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body)
         cross join lateral (
             select ctid as lies_at, version from record
-            where (kind, tenant, id) between (given.kind, given.tenant, given.id) and (given.kind, given.tenant, given.id)
+            where kind = given.kind and tenant = given.tenant and id between given.id and given.id
             order by kind desc, tenant desc, id desc limit 1
         ) stored
         where stored.version = given.version

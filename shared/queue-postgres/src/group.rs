@@ -41,8 +41,7 @@ const WRITE: &str = "
         from (select * from asked order by kind, tenant collate \"C\", id collate \"C\" offset 0) sorted
         cross join lateral (
             select ctid as lies_at, version from record
-            where (kind, tenant, id) between (sorted.kind, sorted.tenant, sorted.id)
-                and (sorted.kind, sorted.tenant, sorted.id)
+            where kind = sorted.kind and tenant = sorted.tenant and id between sorted.id and sorted.id
             order by kind desc, tenant desc, id desc limit 1 for update
         ) stored
     ), stale as materialized (
@@ -91,7 +90,7 @@ const FORGET: &str = "
     using unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[]) as p (kind, tenant, id, version)
     cross join lateral (
         select ctid as lies_at, version from record
-        where (kind, tenant, id) between (p.kind, p.tenant, p.id) and (p.kind, p.tenant, p.id)
+        where kind = p.kind and tenant = p.tenant and id between p.id and p.id
         order by kind desc, tenant desc, id desc limit 1
     ) stored
     where stored.version = p.version and r.ctid = stored.lies_at and r.version = p.version";

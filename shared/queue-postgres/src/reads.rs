@@ -25,7 +25,7 @@ const LOAD: &str = "
     from unnest($1::smallint[], $2::text[], $3::text[]) as k (kind, tenant, id)
     cross join lateral (
         select * from record
-        where (kind, tenant, id) between (k.kind, k.tenant, k.id) and (k.kind, k.tenant, k.id)
+        where kind = k.kind and tenant = k.tenant and id between k.id and k.id
         order by kind desc, tenant desc, id desc limit 1
     ) r";
 
