@@ -99,34 +99,36 @@ impl Combined {
 }
 
 async fn load_all(below: Arc<dyn Store>, calls: Vec<Vec<Key>>) -> Vec<Answer<Vec<Option<Record>>>> {
-    if let [keys] = calls.as_slice() {
-        return vec![below.load(keys).await];
-    }
-    match below.load(&calls.concat()).await {
-        Ok(found) => return dealt(found, calls.iter().map(Vec::len)),
-        Err(error @ StoreError::Unavailable(_)) => return told_to_all(error, calls.len()),
-        // What cannot be read is told to who asked for it, and not to all.
-        Err(StoreError::Corrupt { .. }) => {}
-    }
-    let mut answers = Vec::with_capacity(calls.len());
-    for keys in &calls {
-        answers.push(below.load(keys).await);
-    }
-    answers
+    read_all(calls, |keys| {
+        let below = Arc::clone(&below);
+        async move { below.load(&keys).await }
+    })
+    .await
 }
 
 async fn blobs_all(below: Arc<dyn Store>, calls: Vec<Vec<BlobKey>>) -> Vec<Answer<Bodies>> {
-    if let [keys] = calls.as_slice() {
-        return vec![below.blobs(keys).await];
-    }
-    match below.blobs(&calls.concat()).await {
-        Ok(found) => return dealt(found, calls.iter().map(Vec::len)),
-        Err(error @ StoreError::Unavailable(_)) => return told_to_all(error, calls.len()),
-        Err(StoreError::Corrupt { .. }) => {}
+    read_all(calls, |keys| {
+        let below = Arc::clone(&below);
+        async move { below.blobs(&keys).await }
+    })
+    .await
+}
+
+/// Reads what all `calls` ask for at once. What cannot be read is told to who asked for it, and not to all.
+async fn read_all<K: Clone, T, R>(calls: Vec<Vec<K>>, read: impl Fn(Vec<K>) -> R) -> Vec<Answer<Vec<T>>>
+where
+    R: Future<Output = Answer<Vec<T>>>,
+{
+    if calls.len() > 1 {
+        match read(calls.concat()).await {
+            Ok(found) => return dealt(found, calls.iter().map(Vec::len)),
+            Err(error @ StoreError::Unavailable(_)) => return told_to_all(error, calls.len()),
+            Err(StoreError::Corrupt { .. }) => {}
+        }
     }
     let mut answers = Vec::with_capacity(calls.len());
-    for keys in &calls {
-        answers.push(below.blobs(keys).await);
+    for keys in calls {
+        answers.push(read(keys).await);
     }
     answers
 }

@@ -1,9 +1,10 @@
 //! Rounds: calls that come while a turn is taken wait for the next one, and are answered together.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
 };
 
 use futures::{
@@ -15,6 +16,11 @@ use futures::{
 /// How much one round takes up, in what its calls weigh. A call that weighs more goes alone.
 const WEIGHT_MAX: usize = 512;
 
+/// How often in a row a round that has its turn lets all others go on, without any of them joining it, before it goes itself.
+/// Callers that were answered together ask their next together too, each as soon as it comes to run; a round that went with
+/// the first of them would leave the rest to wait for the one after it.
+const PASSES: usize = 3;
+
 /// What answers the calls of one round, in their order.
 type Run<C, A> = Arc<dyn Fn(Vec<C>) -> BoxFuture<'static, Vec<A>> + Send + Sync>;
 
@@ -23,7 +29,8 @@ type Answers<A> = Arc<[Mutex<Option<A>>]>;
 
 /// Gathers calls of one kind into rounds, of which only so many are under way at a time.
 ///
-/// A call that comes while a turn is free goes at once: nobody waits for company. A round goes on as long as any of its
+/// A call that comes while a turn is free goes at once, as soon as all have gone on that need not wait: nobody waits for company
+/// that is not there. A round goes on as long as any of its
 /// callers waits; if all are gone it is dropped where it stands, as a call by itself would be.
 pub(super) struct Rounds<C, A> {
     /// Each round takes one.
@@ -80,6 +87,7 @@ impl<C: Send + 'static, A: Send + 'static> Rounds<C, A> {
         let taken_up = Arc::clone(&calls);
         let answers = async move {
             let (_turn, ..) = select_all(turns.iter().map(Turn::lock)).await;
+            company(&taken_up).await;
             let calls = close(&open, &taken_up);
             let answers = run(calls).await;
             answers.into_iter().map(|answer| Mutex::new(Some(answer))).collect()
@@ -90,6 +98,29 @@ impl<C: Send + 'static, A: Send + 'static> Rounds<C, A> {
             answers: answers.boxed().shared(),
         }
     }
+}
+
+/// Waits while others join `calls`, as long as any of them can run.
+async fn company<C>(calls: &Mutex<Vec<C>>) {
+    let mut passes = 0;
+    while passes < PASSES {
+        let count = hold(calls).len();
+        pass().await;
+        passes = if hold(calls).len() > count { 0 } else { passes + 1 };
+    }
+}
+
+/// Lets all go on that can.
+async fn pass() {
+    let mut has_passed = false;
+    poll_fn(|context| {
+        if mem::replace(&mut has_passed, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Takes the calls of a round, which nobody joins from now on.
@@ -169,6 +200,25 @@ mod tests {
             sizes.len() <= 3,
             "two that found a turn free, and all others: {sizes:?}"
         );
+    }
+
+    #[tokio::test]
+    async fn those_who_are_answered_together_ask_together() {
+        const CALLERS: usize = 10;
+        const CALLS: u32 = 20;
+        let doubling = Arc::new(doubling(0));
+        let call_on = |doubling: Arc<Doubling>| async move {
+            for call in 0..CALLS {
+                assert_eq!(doubling.rounds.call(call, 1).await, call * 2);
+            }
+        };
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|_| tokio::spawn(call_on(Arc::clone(&doubling))))
+            .collect();
+        for caller in callers {
+            caller.await.expect("no call fails");
+        }
+        assert_eq!(*hold(&doubling.sizes), [CALLERS; CALLS as usize]);
     }
 
     #[tokio::test]
