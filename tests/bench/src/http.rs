@@ -23,8 +23,8 @@ use crate::{
 
 /// How many jobs a call of the preparation submits.
 const LOAD_BATCH: usize = 1_000;
-/// How many jobs wait for each robot when it begins.
-const WAITING: usize = 2_000;
+/// How many jobs wait for each robot and second of the time, for ten robots at the most: more than can be done.
+const WAITING: usize = 1_000;
 /// In how many parts of a second Linux tells the time of a process (`USER_HZ`, the same on every machine it runs on here).
 const TICKS_A_SECOND: f64 = 100.0;
 
@@ -138,7 +138,8 @@ async fn run(server: &Remuda, robots: usize, time: Duration) -> anyhow::Result<F
     let admin = Client::new(&server.url, Some(&server.admin))?;
     let job = json!({ "workflow": "no-op", "payload": { "text": "x".repeat(189) } });
     let jobs = json!({ "jobs": vec![job; LOAD_BATCH] });
-    for _ in 0..(WAITING * robots.min(10)).div_ceil(LOAD_BATCH) {
+    let waiting = WAITING * robots.min(10) * usize::try_from(time.as_secs())?;
+    for _ in 0..waiting.div_ceil(LOAD_BATCH) {
         let _: Value = admin.post("/v1/jobs/bulk", &jobs).await?;
     }
     let fleet = try_join_all((0..robots).map(|_| Robot::register(&admin))).await?;
@@ -153,6 +154,11 @@ async fn run(server: &Remuda, robots: usize, time: Duration) -> anyhow::Result<F
     let cpu = cpu_seconds(server.id())? - before;
     let done = times.finish.len();
     anyhow::ensure!(done > 0, "no job went through in {} s", took.as_secs());
+    anyhow::ensure!(
+        done < waiting,
+        "all {waiting} jobs went through before {} s were over",
+        time.as_secs()
+    );
     let both = |mut times: Vec<f64>| {
         times.sort_by(f64::total_cmp);
         (percentile(&times, 0.5), percentile(&times, 0.99))
