@@ -17,7 +17,8 @@ use crate::{
     group,
 };
 
-// A record is looked up by its key from the end: while versions of it cannot be removed, the latest one mostly lies last.
+// A record is looked up by its key from the end: while versions of it cannot be removed, the latest one mostly lies last. So
+// its id is asked for by a range of one, which has an order, and which an index read backwards gives; `id = …` has none.
 //
 // Where two sets that have no index meet, as what was made and the blobs beside it do, an `in` is asked by hashing the one;
 // `is true` keeps the planner from making a join of it, which would compare each with each (see `session`).

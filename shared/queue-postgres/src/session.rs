@@ -8,7 +8,7 @@
 use sqlx::{AssertSqlSafe, Connection, Error, PgConnection, Row};
 
 /// The settings by name.
-pub(crate) const SETTINGS: [(&str, &str); 9] = [
+pub(crate) const SETTINGS: [(&str, &str); 10] = [
     ("statement_timeout", "30s"),
     ("lock_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "5s"),
@@ -22,6 +22,8 @@ pub(crate) const SETTINGS: [(&str, &str); 9] = [
     ("enable_bitmapscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
+    // Or a short index that is read whole and sorted would be taken for the one that has the order.
+    ("enable_sort", "off"),
 ];
 
 /// What begins a transaction that bounds itself.

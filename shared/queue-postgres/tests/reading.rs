@@ -229,6 +229,18 @@ async fn a_plan_that_was_made_when_the_statistics_told_of_one_record_is_good_on_
     holds_as_it_is_filled(&table).await;
 }
 
+#[tokio::test]
+async fn a_plan_that_was_made_when_only_the_index_of_the_lists_was_short_is_good_on_a_full_table() {
+    let table = Table::empty().await;
+    table.sql(
+        "insert into record
+         select 1, 'acme', 'x' || lpad(n::text, 9, '0'), 9, null, null, null, null, 'succeeded', n, null, '{}'
+         from generate_series(1, 15000) n;
+         delete from record where id <> 'x000000001'; reindex index record_shelf; analyze record",
+    );
+    holds_as_it_is_filled(&table).await;
+}
+
 /// The plans that a session makes now hold to the indexes when the table has grown by tens of thousands.
 async fn holds_as_it_is_filled(table: &Table) {
     let acme = TenantName::parse("acme").unwrap();
@@ -243,7 +255,9 @@ async fn holds_as_it_is_filled(table: &Table) {
         store.ready(&lanes, 10).await.unwrap();
         store.due(Timestamp::from_micros(1_000_000), 50).await.unwrap();
         store.list(Kind::Job, "acme", &["ready"], None, 50).await.unwrap();
-        store.claim(&lanes, 10, Box::new(|_| Vec::new())).await.unwrap();
+        let holder = record(Key::new(Kind::Robot, &acme, "rob_2"));
+        let grant = |jobs: Vec<Record>| vec![Grant { holder, jobs }];
+        store.claim(&lanes, 10, Box::new(grant)).await.unwrap();
     };
     let store = table.store().await;
     for _ in 0..CALLS {

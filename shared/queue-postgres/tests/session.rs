@@ -87,7 +87,7 @@ async fn a_role_without_rights_can_bound_itself() {
          where setrole = (select oid from pg_roles where rolname = '{role}')
            and setdatabase = (select oid from pg_database where datname = '{name}')"
     ));
-    assert_eq!(given, "9");
+    assert_eq!(given, "10");
     store.close().await;
     database.sql(&format!("drop owned by \"{role}\""));
     database.sql(&format!("drop role \"{role}\""));

@@ -80,7 +80,9 @@ pub(crate) async fn measure(options: &Options) -> anyhow::Result<Report> {
         for ((store, robots), figures) in cases.iter().zip(&mut measured) {
             bar.set_message(format!("{}, {robots} robots", store.name()));
             let server = Remuda::start(&program, &address(&ground, *store)?)?;
-            figures.push(run(&server, *robots, Duration::from_secs(options.seconds)).await?);
+            let case = || format!("{} with {robots} robots", store.name());
+            let time = Duration::from_secs(options.seconds);
+            figures.push(run(&server, *robots, time).await.with_context(case)?);
             bar.inc(1);
         }
     }

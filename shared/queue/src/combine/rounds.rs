@@ -3,35 +3,41 @@
 use std::{
     future::{Future, poll_fn},
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::Poll,
 };
 
 use futures::{
     FutureExt,
-    future::{BoxFuture, Shared, select_all},
+    future::{BoxFuture, Shared, WeakShared, select_all},
     lock::Mutex as Turn,
 };
 
 /// How much one round takes up, in what its calls weigh. A call that weighs more goes alone.
 const WEIGHT_MAX: usize = 512;
 
-/// How often in a row a round that has its turn lets all others go on, without any of them joining it, before it goes itself.
-/// Callers that were answered together ask their next together too, each as soon as it comes to run; a round that went with
-/// the first of them would leave the rest to wait for the one after it.
+/// How often a call that joined a round lets all others go on that can, before it has the round go. Callers that were
+/// answered together ask their next together too, each as soon as it comes to run; a round that went with the first of
+/// them would leave the rest to wait for the one after it.
 const PASSES: usize = 3;
 
 /// What answers the calls of one round, in their order.
 type Run<C, A> = Arc<dyn Fn(Vec<C>) -> BoxFuture<'static, Vec<A>> + Send + Sync>;
 
+/// The calls of a round, up to its turn.
+type Calls<C> = Arc<Mutex<Vec<C>>>;
+
 /// The answers of a round, each to be taken once.
 type Answers<A> = Arc<[Mutex<Option<A>>]>;
 
+/// A round that goes on while anybody awaits it.
+type Going<A> = Shared<BoxFuture<'static, Answers<A>>>;
+
 /// Gathers calls of one kind into rounds, of which only so many are under way at a time.
 ///
-/// A call that comes while a turn is free goes at once, as soon as all have gone on that need not wait: nobody waits for company
-/// that is not there. A round goes on as long as any of its
-/// callers waits; if all are gone it is dropped where it stands, as a call by itself would be.
+/// A call that comes while a turn is free goes once all have run that need not wait: nobody waits for company that has
+/// still to come. A round goes on as long as any of its callers waits; if all are gone it is dropped where it stands, as a
+/// call by itself would be.
 pub(super) struct Rounds<C, A> {
     /// Each round takes one.
     turns: Arc<[Turn<()>]>,
@@ -40,10 +46,11 @@ pub(super) struct Rounds<C, A> {
     run: Run<C, A>,
 }
 
+/// A round that takes up calls. Its callers keep it; what they left is not found here by others.
 struct Round<C, A> {
-    calls: Arc<Mutex<Vec<C>>>,
+    calls: Weak<Mutex<Vec<C>>>,
     weight: usize,
-    answers: Shared<BoxFuture<'static, Answers<A>>>,
+    answers: WeakShared<BoxFuture<'static, Answers<A>>>,
 }
 
 impl<C: Send + 'static, A: Send + 'static> Rounds<C, A> {
@@ -62,51 +69,54 @@ impl<C: Send + 'static, A: Send + 'static> Rounds<C, A> {
     /// The answer to `call`, which weighs as much as what it makes the store do.
     pub(super) async fn call(&self, call: C, weight: usize) -> A {
         let (place, answers) = self.join(call, weight);
+        // Before any of them has it go, so that nothing but the store's answer wakes those who wait.
+        for _ in 0..PASSES {
+            pass().await;
+        }
         let answer = hold(&answers.await[place]).take();
         answer.expect("a round answers each of its calls, and each is taken by who made it")
     }
 
-    fn join(&self, call: C, weight: usize) -> (usize, Shared<BoxFuture<'static, Answers<A>>>) {
+    fn join(&self, call: C, weight: usize) -> (usize, Going<A>) {
         let mut open = hold(&self.open);
-        let has_room = open.as_ref().is_some_and(|round| round.weight + weight <= WEIGHT_MAX);
-        if !has_room {
+        let joined = open.as_mut().and_then(|round| round.joined(weight));
+        let (calls, answers) = joined.unwrap_or_else(|| {
             // One that is full is no longer joined, and goes when its turn comes.
-            *open = Some(self.round());
-        }
-        let round = open.as_mut().expect("one was opened");
-        round.weight += weight;
-        let mut calls = hold(&round.calls);
+            let (calls, answers) = self.round();
+            *open = answers.downgrade().map(|answers| Round {
+                calls: Arc::downgrade(&calls),
+                weight,
+                answers,
+            });
+            (calls, answers)
+        });
+        let mut calls = hold(&calls);
         calls.push(call);
-        (calls.len() - 1, round.answers.clone())
+        (calls.len() - 1, answers)
     }
 
     /// A new round without calls.
-    fn round(&self) -> Round<C, A> {
-        let calls: Arc<Mutex<Vec<C>>> = Arc::default();
+    fn round(&self) -> (Calls<C>, Going<A>) {
+        let calls: Calls<C> = Arc::default();
         let (turns, open, run) = (Arc::clone(&self.turns), Arc::clone(&self.open), Arc::clone(&self.run));
         let taken_up = Arc::clone(&calls);
         let answers = async move {
             let (_turn, ..) = select_all(turns.iter().map(Turn::lock)).await;
-            company(&taken_up).await;
             let calls = close(&open, &taken_up);
             let answers = run(calls).await;
             answers.into_iter().map(|answer| Mutex::new(Some(answer))).collect()
         };
-        Round {
-            calls,
-            weight: 0,
-            answers: answers.boxed().shared(),
-        }
+        (calls, answers.boxed().shared())
     }
 }
 
-/// Waits while others join `calls`, as long as any of them can run.
-async fn company<C>(calls: &Mutex<Vec<C>>) {
-    let mut passes = 0;
-    while passes < PASSES {
-        let count = hold(calls).len();
-        pass().await;
-        passes = if hold(calls).len() > count { 0 } else { passes + 1 };
+impl<C, A> Round<C, A> {
+    /// The round with one more call that weighs so much, if it has room and any of its callers still waits.
+    fn joined(&mut self, weight: usize) -> Option<(Calls<C>, Going<A>)> {
+        let joined = self.answers.upgrade().zip(self.calls.upgrade());
+        let (answers, calls) = joined.filter(|_| self.weight + weight <= WEIGHT_MAX)?;
+        self.weight += weight;
+        Some((calls, answers))
     }
 }
 
@@ -124,9 +134,12 @@ async fn pass() {
 }
 
 /// Takes the calls of a round, which nobody joins from now on.
-fn close<C, A>(open: &Mutex<Option<Round<C, A>>>, calls: &Arc<Mutex<Vec<C>>>) -> Vec<C> {
+fn close<C, A>(open: &Mutex<Option<Round<C, A>>>, calls: &Calls<C>) -> Vec<C> {
     let mut open = hold(open);
-    if open.as_ref().is_some_and(|round| Arc::ptr_eq(&round.calls, calls)) {
+    if open
+        .as_ref()
+        .is_some_and(|round| Weak::as_ptr(&round.calls) == Arc::as_ptr(calls))
+    {
         *open = None;
     }
     mem::take(&mut *hold(calls))
@@ -139,8 +152,6 @@ fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use futures::{channel::oneshot, future::join_all};
 
     use super::*;
@@ -238,20 +249,43 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_that_goes_away_leaves_the_others_their_answers() {
-        let mut doubling = doubling(2);
-        let mut gates = mem::take(&mut doubling.gates);
-        let polled = AtomicUsize::new(0);
-        {
-            let mut first = Box::pin(doubling.rounds.call(1, 1));
-            let mut with_it = Box::pin(doubling.rounds.call(2, 1));
-            // Both are in one round; whoever polls first drives it, and is gone before it is answered.
+        let mut doubling = doubling(1);
+        let gates = mem::take(&mut doubling.gates);
+        let mut first = Box::pin(doubling.rounds.call(1, 1));
+        let mut with_it = Box::pin(doubling.rounds.call(2, 1));
+        while hold(&doubling.sizes).is_empty() {
             assert!(futures::poll!(&mut first).is_pending());
             assert!(futures::poll!(&mut with_it).is_pending());
-            polled.fetch_add(1, Ordering::Relaxed);
-            drop(first);
-            gates.clear();
-            assert_eq!(with_it.await, 4);
         }
+        assert_eq!(*hold(&doubling.sizes), [2]);
+        drop(first);
+        drop(gates);
+        assert_eq!(with_it.await, 4);
         assert_eq!(doubling.rounds.call(3, 1).await, 6);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_left_before_its_turn_is_not_made() {
+        let doubling = doubling(0);
+        let mut left = Box::pin(doubling.rounds.call(1, 1));
+        assert!(futures::poll!(&mut left).is_pending());
+        drop(left);
+        assert_eq!(doubling.rounds.call(2, 1).await, 4);
+        assert_eq!(*hold(&doubling.sizes), [1]);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_left_while_it_is_made_gives_its_turn_back() {
+        let mut doubling = doubling(2);
+        let gates = mem::take(&mut doubling.gates);
+        for made in 1..=2 {
+            let mut left = Box::pin(doubling.rounds.call(1, 1));
+            while hold(&doubling.sizes).len() < made {
+                assert!(futures::poll!(&mut left).is_pending());
+            }
+        }
+        assert_eq!(doubling.rounds.call(2, 1).await, 4);
+        assert_eq!(*hold(&doubling.sizes), [1, 1, 1]);
+        drop(gates);
     }
 }
