@@ -18,7 +18,8 @@ use crate::{
 };
 
 // A record is looked up by its key from the end: while versions of it cannot be removed, the latest one mostly lies last. So
-// its id is asked for by a range of one, which has an order, and which an index read backwards gives; `id = …` has none.
+// its id is asked for by a range of one: after `id = …` the planner drops the order, as there is nothing left to order, and
+// reads forwards.
 //
 // Where two sets that have no index meet, as what was made and the blobs beside it do, an `in` is asked by hashing the one;
 // `is true` keeps the planner from making a join of it, which would compare each with each (see `session`).
