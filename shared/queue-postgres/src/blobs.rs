@@ -37,19 +37,19 @@ const PUT_NEW: &str = "
 
 /// Blobs as one array for each column; of two with one name the later one.
 #[derive(Default)]
-pub(crate) struct Blobs {
-    pub(crate) owners: Keys,
-    pub(crate) names: Vec<String>,
-    pub(crate) bodies: Vec<Vec<u8>>,
+pub(crate) struct Blobs<'a> {
+    pub(crate) owners: Keys<'a>,
+    pub(crate) names: Vec<&'a str>,
+    pub(crate) bodies: Vec<&'a [u8]>,
 }
 
-impl Blobs {
-    pub(crate) fn of(blobs: Vec<Blob>) -> Self {
-        let latest: BTreeMap<BlobKey, Vec<u8>> = blobs.into_iter().map(|blob| (blob.key, blob.body)).collect();
+impl<'a> Blobs<'a> {
+    pub(crate) fn of(blobs: impl Iterator<Item = &'a Blob>) -> Self {
+        let latest: BTreeMap<&BlobKey, &[u8]> = blobs.map(|blob| (&blob.key, blob.body.as_slice())).collect();
         let mut columns = Self::default();
         for (key, body) in latest {
             columns.owners.push(&key.owner);
-            columns.names.push(key.name);
+            columns.names.push(&key.name);
             columns.bodies.push(body);
         }
         columns
@@ -113,8 +113,8 @@ pub(crate) async fn names(
     rows.iter().map(|row| row.try_get("name")).collect()
 }
 
-pub(crate) async fn put(connections: &Connections, blobs: Vec<Blob>) -> Result<(), Error> {
-    let blobs = Blobs::of(blobs);
+pub(crate) async fn put(connections: &Connections, blob: &Blob) -> Result<(), Error> {
+    let blobs = Blobs::of(std::iter::once(blob));
     connections.execute(bind_blobs!(sqlx::query(PUT), blobs)).await?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use queue::store::{Committed, Decide, Grant, Granted, Key, Lane, Record};
+use queue::store::{Committed, Decide, Grant, Granted, Lane, Record};
 use sqlx::{Error, postgres::PgRow};
 
 use crate::{
@@ -150,7 +150,7 @@ fn has_met(granted: &Granted) -> bool {
 }
 
 /// Writes `grants`. A record that is given twice is written as it was given first.
-fn writing(grants: &[Grant]) -> Statement<'static> {
+fn writing(grants: &[Grant]) -> Statement<'_> {
     let (mut records, mut places, mut holds) = (Records::default(), Vec::new(), Vec::new());
     let mut seen = HashSet::new();
     for (place, grant) in grants.iter().enumerate() {
@@ -158,7 +158,7 @@ fn writing(grants: &[Grant]) -> Statement<'static> {
             if seen.insert(&record.key) {
                 holds.push(std::ptr::eq(record, &raw const grant.holder));
                 places.push(limit(place));
-                records.push(record.clone());
+                records.push(record);
             }
         }
     }
@@ -167,16 +167,16 @@ fn writing(grants: &[Grant]) -> Statement<'static> {
 
 /// What became of `grants`, where `rows` are the keys of what was written. A record that was given twice conflicts with
 /// itself.
-fn granted(grants: &[Grant], rows: &[PgRow]) -> Result<Vec<Granted>, Error> {
-    let mut written: HashSet<Key> = rows.iter().map(columns::key).collect::<Result<_, _>>()?;
-    let mut outcome = |record: &Record| {
-        if written.remove(&record.key) {
+fn granted<'a>(grants: &'a [Grant], rows: &'a [PgRow]) -> Result<Vec<Granted>, Error> {
+    let mut written = columns::keys(rows)?;
+    let mut outcome = |record: &'a Record| {
+        if written.remove(&columns::key_columns(&record.key)) {
             Committed::Done
         } else {
             Committed::Conflict
         }
     };
-    let granted = |grant: &Grant| Granted {
+    let granted = |grant: &'a Grant| Granted {
         holder: outcome(&grant.holder),
         jobs: grant.jobs.iter().map(&mut outcome).collect(),
     };

@@ -1,58 +1,75 @@
 //! Records and keys as columns, and rows as records.
 
+use std::collections::HashSet;
+
 use domain::Timestamp;
 use queue::store::{Key, Kind, Lane, Rank, Record, Version};
 use sqlx::{Error, Row, postgres::PgRow};
 
 /// Keys as one array for each column.
 #[derive(Default)]
-pub(crate) struct Keys {
+pub(crate) struct Keys<'a> {
     pub(crate) kinds: Vec<i16>,
-    pub(crate) tenants: Vec<String>,
-    pub(crate) ids: Vec<String>,
+    pub(crate) tenants: Vec<&'a str>,
+    pub(crate) ids: Vec<&'a str>,
 }
 
-impl Keys {
-    pub(crate) fn of<'a>(keys: impl Iterator<Item = &'a Key>) -> Self {
+impl<'a> Keys<'a> {
+    pub(crate) fn of(keys: impl Iterator<Item = &'a Key>) -> Self {
         let mut columns = Self::default();
         keys.for_each(|key| columns.push(key));
         columns
     }
 
-    pub(crate) fn push(&mut self, key: &Key) {
-        self.kinds.push(kind_code(key.kind));
-        self.tenants.push(key.partition.clone());
-        self.ids.push(key.id.clone());
+    pub(crate) fn push(&mut self, key: &'a Key) {
+        let (kind, tenant, id) = key_columns(key);
+        self.kinds.push(kind);
+        self.tenants.push(tenant);
+        self.ids.push(id);
     }
 }
 
 /// Records as one array for each column.
 #[derive(Default)]
-pub(crate) struct Records {
-    pub(crate) keys: Keys,
+pub(crate) struct Records<'a> {
+    pub(crate) keys: Keys<'a>,
     pub(crate) versions: Vec<i64>,
-    pub(crate) lanes: Vec<Option<String>>,
+    pub(crate) lanes: Vec<Option<&'a str>>,
     pub(crate) bands: Vec<Option<i16>>,
     pub(crate) sinces: Vec<Option<i64>>,
     pub(crate) due_ats: Vec<Option<i64>>,
-    pub(crate) shelves: Vec<String>,
+    pub(crate) shelves: Vec<&'a str>,
     pub(crate) listed_ats: Vec<i64>,
     pub(crate) expires_ats: Vec<Option<i64>>,
-    pub(crate) bodies: Vec<String>,
+    pub(crate) bodies: Vec<&'a str>,
 }
 
-impl Records {
-    pub(crate) fn push(&mut self, record: Record) {
+impl<'a> Records<'a> {
+    pub(crate) fn push(&mut self, record: &'a Record) {
         self.keys.push(&record.key);
         self.versions.push(signed(record.version.0));
-        self.lanes.push(record.lane.map(|lane| lane.as_str().to_owned()));
+        self.lanes.push(record.lane.as_ref().map(Lane::as_str));
         self.bands.push(record.rank.map(|rank| i16::from(rank.band)));
         self.sinces.push(record.rank.map(|rank| rank.since.as_micros()));
         self.due_ats.push(record.due_at.map(Timestamp::as_micros));
-        self.shelves.push(record.shelf);
+        self.shelves.push(&record.shelf);
         self.listed_ats.push(record.listed_at.as_micros());
         self.expires_ats.push(record.expires_at.map(Timestamp::as_micros));
-        self.bodies.push(record.body);
+        self.bodies.push(&record.body);
+    }
+
+    /// A row that says nothing but key and version.
+    pub(crate) fn push_key(&mut self, key: &'a Key, version: Version) {
+        self.keys.push(key);
+        self.versions.push(signed(version.0));
+        self.lanes.push(None);
+        self.bands.push(None);
+        self.sinces.push(None);
+        self.due_ats.push(None);
+        self.shelves.push("");
+        self.listed_ats.push(0);
+        self.expires_ats.push(None);
+        self.bodies.push("");
     }
 }
 
@@ -88,6 +105,20 @@ pub(crate) fn signed(count: u64) -> i64 {
 
 pub(crate) fn limit(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A key as the database has it: kind, tenant, id.
+pub(crate) type KeyColumns<'a> = (i16, &'a str, &'a str);
+
+pub(crate) fn key_columns(key: &Key) -> KeyColumns<'_> {
+    (kind_code(key.kind), &key.partition, &key.id)
+}
+
+/// The keys that `rows` give.
+pub(crate) fn keys(rows: &[PgRow]) -> Result<HashSet<KeyColumns<'_>>, Error> {
+    rows.iter()
+        .map(|row| Ok((row.try_get("kind")?, row.try_get("tenant")?, row.try_get("id")?)))
+        .collect()
 }
 
 pub(crate) fn key(row: &PgRow) -> Result<Key, Error> {

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use domain::Timestamp;
-use queue::store::{Blob, Change, Committed, Key, Record, Version, Write};
+use queue::store::{Blob, Change, Committed, Record, Version, Write};
 use sqlx::{Error, Row, postgres::PgRow};
 
 use crate::{
@@ -141,14 +141,11 @@ struct Sorted {
 }
 
 fn sort(changes: Vec<Change>) -> Sorted {
-    let (mut sorted, mut seen) = (Sorted::default(), HashSet::new());
-    for (place, mut change) in changes.into_iter().enumerate() {
-        let own = |record: &Record| change.blobs.iter().all(|blob| blob.key.owner == record.key);
-        let is_single = matches!(change.writes.as_slice(), [Write::Put(record)] if own(record));
-        // One statement writes a record once, so a second put of it goes apart, and conflicts there.
-        let is_first = change.writes.iter().all(|write| seen.insert(write.key().clone()));
+    let mut sorted = Sorted::default();
+    let are_single = are_single(&changes);
+    for ((place, mut change), is_single) in changes.into_iter().enumerate().zip(are_single) {
         match change.writes.pop() {
-            Some(Write::Put(record)) if is_single && is_first => {
+            Some(Write::Put(record)) if is_single => {
                 let list = if record.version == Version::ABSENT {
                     &mut sorted.new
                 } else {
@@ -169,6 +166,20 @@ fn sort(changes: Vec<Change>) -> Sorted {
     sorted
 }
 
+/// Of each change, whether it is one put of a record with no blobs but its own, and no change before it writes that record:
+/// one statement writes a record once, so a second put of it goes apart, and conflicts there.
+fn are_single(changes: &[Change]) -> Vec<bool> {
+    let mut seen = HashSet::new();
+    changes
+        .iter()
+        .map(|change| {
+            let own = |record: &Record| change.blobs.iter().all(|blob| blob.key.owner == record.key);
+            let is_first = change.writes.iter().all(|write| seen.insert(write.key()));
+            is_first && matches!(change.writes.as_slice(), [Write::Put(record)] if own(record))
+        })
+        .collect()
+}
+
 /// Runs INSERT or UPDATE over `singles` and notes which were written.
 async fn put(
     connections: &Connections,
@@ -182,8 +193,9 @@ async fn put(
     // Rows are locked in one order by everybody, as far as the planner keeps it.
     singles.sort_by(|one, other| one.record.key.cmp(&other.record.key));
     let rows = again_on_deadlock!(put_once(connections, statement, &singles))?;
-    let written: HashSet<Key> = rows.iter().map(columns::key).collect::<Result<_, _>>()?;
-    for single in singles.iter().filter(|single| written.contains(&single.record.key)) {
+    let written = columns::keys(&rows)?;
+    let is_written = |single: &&Single| written.contains(&columns::key_columns(&single.record.key));
+    for single in singles.iter().filter(is_written) {
         outcomes[single.place] = Committed::Done;
     }
     Ok(())
@@ -191,8 +203,8 @@ async fn put(
 
 async fn put_once(connections: &Connections, statement: &'static str, singles: &[Single]) -> Result<Vec<PgRow>, Error> {
     let mut records = Records::default();
-    singles.iter().for_each(|single| records.push(single.record.clone()));
-    let beside = Blobs::of(singles.iter().flat_map(|single| &single.blobs).cloned().collect());
+    singles.iter().for_each(|single| records.push(&single.record));
+    let beside = Blobs::of(singles.iter().flat_map(|single| &single.blobs));
     connections
         .fetch_all(bind_blobs!(bind_records!(sqlx::query(statement), records), beside))
         .await

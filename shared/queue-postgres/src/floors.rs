@@ -84,10 +84,10 @@ impl Part {
 macro_rules! bind_parts {
     ($query:expr, $parts:expr) => {{
         let parts: &[$crate::floors::Part] = $parts;
-        let lanes: Vec<String> = parts.iter().map(|part| part.lane.clone()).collect();
+        let lanes: Vec<&str> = parts.iter().map(|part| part.lane.as_str()).collect();
         let bands: Vec<i16> = parts.iter().map(|part| part.from.0).collect();
         let sinces: Vec<i64> = parts.iter().map(|part| part.from.1).collect();
-        let ids: Vec<String> = parts.iter().map(|part| part.from.2.clone()).collect();
+        let ids: Vec<&str> = parts.iter().map(|part| part.from.2.as_str()).collect();
         let ends: Vec<i16> = parts.iter().map(|part| part.below).collect();
         $query.bind(lanes).bind(bands).bind(sinces).bind(ids).bind(ends)
     }};

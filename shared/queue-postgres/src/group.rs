@@ -6,8 +6,7 @@
 
 use std::collections::HashSet;
 
-use domain::Timestamp;
-use queue::store::{Change, Committed, Key, Record, Write};
+use queue::store::{Change, Committed, Key, Version, Write};
 use sqlx::Error;
 
 use crate::{
@@ -175,20 +174,20 @@ async fn write(connections: &Connections, groups: &[Group]) -> Result<HashSet<Ke
     rows.iter().map(columns::key).collect()
 }
 
-fn statement(groups: &[Group]) -> Statement<'static> {
-    let (mut records, mut does, mut blobs) = (Records::default(), Vec::new(), Vec::new());
-    for (_, change) in groups {
-        for write in &change.writes {
-            does.push(code(write));
-            records.push(row(write));
+fn statement(groups: &[Group]) -> Statement<'_> {
+    let (mut records, mut does) = (Records::default(), Vec::new());
+    for write in groups.iter().flat_map(|(_, change)| &change.writes) {
+        does.push(code(write));
+        match write {
+            Write::Put(record) => records.push(record),
+            Write::Delete(key, version) | Write::Check(key, version) => records.push_key(key, *version),
         }
-        blobs.extend(change.blobs.iter().cloned());
     }
-    let beside = Blobs::of(blobs);
+    let beside = Blobs::of(groups.iter().flat_map(|(_, change)| &change.blobs));
     bind_blobs!(bind_records!(sqlx::query(WRITE), records).bind(does), beside)
 }
 
-fn forgetting(placeholders: Keys) -> Statement<'static> {
+fn forgetting(placeholders: Keys<'_>) -> Statement<'_> {
     let versions = vec![PLACEHOLDER_VERSION; placeholders.kinds.len()];
     sqlx::query(FORGET)
         .bind(placeholders.kinds)
@@ -198,7 +197,7 @@ fn forgetting(placeholders: Keys) -> Statement<'static> {
 }
 
 fn is_placeholder(write: &Write) -> bool {
-    code(write) != PUT && write.version() == queue::store::Version::ABSENT
+    code(write) != PUT && write.version() == Version::ABSENT
 }
 
 fn code(write: &Write) -> i16 {
@@ -206,23 +205,5 @@ fn code(write: &Write) -> i16 {
         Write::Put(_) => PUT,
         Write::Delete(..) => DELETE,
         Write::Check(..) => CHECK,
-    }
-}
-
-/// What is put; of anything else a record that says nothing but its key and version.
-fn row(write: &Write) -> Record {
-    match write {
-        Write::Put(record) => record.clone(),
-        Write::Delete(key, version) | Write::Check(key, version) => Record {
-            key: key.clone(),
-            version: *version,
-            lane: None,
-            rank: None,
-            due_at: None,
-            shelf: String::new(),
-            listed_at: Timestamp::default(),
-            expires_at: None,
-            body: String::new(),
-        },
     }
 }

@@ -138,9 +138,7 @@ impl Store for PostgresStore {
     }
 
     async fn put_blob(&self, blob: Blob) -> Result<(), StoreError> {
-        blobs::put(&self.connections, vec![blob])
-            .await
-            .map_err(errors::unavailable)
+        blobs::put(&self.connections, &blob).await.map_err(errors::unavailable)
     }
 
     async fn put_new_blob(&self, blob: Blob) -> Result<BlobPut, StoreError> {
