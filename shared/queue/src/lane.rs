@@ -13,7 +13,7 @@ pub struct Lane(String);
 impl Lane {
     /// The lane of jobs in `queue` that ask for `target` (or any robot) and for what `class` spells.
     pub fn new(tenant: &TenantName, queue: &QueueName, target: Option<&RobotId>, class: &str) -> Self {
-        Self(format!("{}{class}", Self::prefix(tenant, queue, target)))
+        Self(Self::prefix(tenant, queue, target) + class)
     }
 
     /// What the texts of all lanes of this queue begin with, whatever their target.

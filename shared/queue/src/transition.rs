@@ -42,13 +42,27 @@ impl Engine {
     }
 
     /// The change that writes `job`, with a page of its history where the record would hold too much of it.
-    pub(crate) fn job_change(&self, mut job: Stored<Job>, now: Timestamp) -> Change {
-        let page = spill(&mut job.value);
-        let record = codec::job_record(&job, now, self.settings.retention);
-        Change {
-            writes: vec![Write::Put(record)],
-            blobs: page.into_iter().collect(),
+    pub(crate) fn job_change(&self, job: &Stored<Job>, now: Timestamp) -> Change {
+        if job.value.history.len() <= HISTORY_TAIL_MAX {
+            return self.job_record(job, now).into();
         }
+        let mut job = job.clone();
+        let page = spill(&mut job.value);
+        Change {
+            writes: vec![Write::Put(self.job_record(&job, now))],
+            blobs: vec![page],
+        }
+    }
+
+    /// The change that makes the new `job` with its payload.
+    pub(crate) fn new_job_change(&self, job: &Stored<Job>, payload: Option<&str>, now: Timestamp) -> Change {
+        let mut change: Change = self.job_record(job, now).into();
+        if let (Some(name), Some(payload)) = (&job.value.payload, payload) {
+            change
+                .blobs
+                .push(job_blob(&job.value, name.clone(), payload.as_bytes().to_vec()));
+        }
+        change
     }
 
     /// The record of `job` as it would be written now.
@@ -89,32 +103,26 @@ impl Engine {
 
     /// Writes `next` over `job`; `None` on a conflict.
     async fn write_job(&self, job: &Stored<Job>, next: Job, now: Timestamp) -> Result<Option<Stored<Job>>, StoreError> {
-        let outcome = self
-            .commit_jobs(vec![self.job_change(job.with(next.clone()), now)])
-            .await?;
-        let written = Stored {
-            value: next,
-            version: job.version.next(),
-            due_at: None,
-        };
-        Ok((outcome == [Committed::Done]).then_some(written))
+        let next = job.with(next);
+        let outcome = self.commit_jobs(vec![self.job_change(&next, now)]).await?;
+        Ok((outcome == [Committed::Done]).then(|| next.written(None)))
     }
 }
 
 /// Takes the oldest transitions off a record that holds too many. They were written with it before, so whoever writes
 /// this page writes the same.
-fn spill(job: &mut Job) -> Option<Blob> {
-    if job.history.len() <= HISTORY_TAIL_MAX {
-        return None;
-    }
+fn spill(job: &mut Job) -> Blob {
     let page: Vec<Transition> = job.history.drain(..HISTORY_PAGE).collect();
     let name = format!("{HISTORY_PREFIX}{:06}", page[0].seq);
     let body = serde_json::to_vec(&page).expect("transitions are plain values");
-    Some(Blob {
-        key: BlobKey {
-            owner: job_key(&job.tenant, job.id),
-            name,
-        },
+    job_blob(job, name, body)
+}
+
+/// What lies beside `job` under `name`.
+pub(crate) fn job_blob(job: &Job, name: String, body: Vec<u8>) -> Blob {
+    let owner = job_key(&job.tenant, job.id);
+    Blob {
+        key: BlobKey { owner, name },
         body,
-    })
+    }
 }

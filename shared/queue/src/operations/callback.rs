@@ -11,7 +11,8 @@ use crate::{
     codec::{Stored, job_key},
     engine::{Engine, Refusal, TRIES_MAX, too_busy},
     hints::Hint,
-    store::{Blob, BlobKey, Change, Committed, Key, StoreError},
+    store::{Change, Committed, Key, StoreError},
+    transition::job_blob,
 };
 
 /// A robot's report of the end of an attempt.
@@ -172,16 +173,11 @@ impl Engine {
     }
 
     fn finish_change(&self, job: &Stored<Job>, pending: &Pending, now: Timestamp) -> Change {
-        let mut change = self.job_change(job.clone(), now);
+        let mut change = self.job_change(job, now);
         if let (Some(name), Some(result)) = (result_name(&pending.report), &pending.report.result) {
-            let key = BlobKey {
-                owner: job_key(&job.value.tenant, job.value.id),
-                name,
-            };
-            change.blobs.push(Blob {
-                key,
-                body: result.clone().into_bytes(),
-            });
+            change
+                .blobs
+                .push(job_blob(&job.value, name, result.as_bytes().to_vec()));
         }
         change
     }

@@ -76,7 +76,7 @@ impl Engine {
         if next.is_empty() {
             return Ok(0);
         }
-        let changes: Vec<Change> = next.iter().map(|job| self.job_change(job.clone(), now)).collect();
+        let changes: Vec<Change> = next.iter().map(|job| self.job_change(job, now)).collect();
         let mut changed = 0;
         for (job, outcome) in next.iter().zip(self.commit_jobs(changes).await?) {
             let alone = match outcome {

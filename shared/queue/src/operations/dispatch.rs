@@ -129,8 +129,9 @@ impl Engine {
             };
             if let Ok(leased) = job.value.apply(&event, now) {
                 robot.value.reserve(&leased, now);
-                records.push(self.job_record(&job.with(leased.clone()), now));
-                assigned.push(leased);
+                let leased = job.with(leased);
+                records.push(self.job_record(&leased, now));
+                assigned.push(leased.value);
             }
         }
         let grant = |(robot, jobs): (Stored<Robot>, Vec<Record>)| Grant {

@@ -10,13 +10,13 @@ use domain::{
 use super::{
     cancel::{BULK_PAGE, BulkDone},
     jobs::{JobFilter, JobView},
-    submit::digest,
+    submit::payload_name,
 };
 use crate::{
     codec::{self, Stored, job_key},
     engine::{Engine, Refusal, TRIES_MAX, too_busy},
     hints::Hint,
-    store::{Blob, BlobKey, Change, Committed, Version, Write},
+    store::{Committed, Write},
 };
 
 impl Engine {
@@ -83,29 +83,30 @@ impl Engine {
             }
             let now = self.now();
             let payload = self.view(old.clone()).await?.payload;
-            let job = self.again(&old.value, payload.as_ref(), by, now);
-            let mut change = self.new_job_change(&job, payload.as_ref(), now);
+            let job = Stored::new(self.again(&old.value, payload.as_deref(), by, now));
+            let mut change = self.new_job_change(&job, payload.as_deref(), now);
             let settle = Event::Settle {
                 as_: Settlement::Requeued,
                 note: note.clone(),
             };
             match old.value.apply(&settle, now) {
                 Ok(settled) => {
-                    let settled = self.job_change(old.with(settled), now);
+                    let settled = self.job_change(&old.with(settled), now);
                     change.writes.extend(settled.writes);
                     change.blobs.extend(settled.blobs);
                 }
                 // Only what is still there can have its payload taken over.
                 Err(_) => change.writes.push(Write::Check(job_key(tenant, id), old.version)),
             }
-            self.make_queues(tenant, std::iter::once(&job.spec.queue), now).await?;
+            self.make_queues(tenant, std::iter::once(&job.value.spec.queue), now)
+                .await?;
             if self.store.commit(vec![change]).await? == [Committed::Done] {
-                if let Some(hint) = Hint::of(&job) {
+                if let Some(hint) = Hint::of(&job.value) {
                     self.hints.wake(&[hint]).await;
                 }
                 return Ok(JobView {
-                    job,
-                    version: Version(1).0,
+                    version: job.version.next().0,
+                    job: job.value,
                     payload,
                     result: None,
                 });
@@ -116,7 +117,7 @@ impl Engine {
 
     /// A new job that asks what `old` asked. Times that are past are left out, and so is the dedup key: the new job is
     /// wanted beside whatever holds it by now.
-    fn again(&self, old: &Job, payload: Option<&String>, by: &Actor, now: Timestamp) -> Job {
+    fn again(&self, old: &Job, payload: Option<&str>, by: &Actor, now: Timestamp) -> Job {
         let spec = JobSpec {
             deadline: old.spec.deadline.filter(|deadline| *deadline > now),
             dedup: None,
@@ -124,23 +125,8 @@ impl Engine {
             ..old.spec.clone()
         };
         let mut job = Job::new(self.new_job_id(now), old.tenant.clone(), spec, None, by.clone(), now);
-        job.payload = payload.map(|text| format!("payload/{}", digest(&[text.as_bytes()])));
+        job.payload = payload.map(payload_name);
         job
-    }
-
-    fn new_job_change(&self, job: &Job, payload: Option<&String>, now: Timestamp) -> Change {
-        let mut change: Change = self.job_record(&Stored::new(job.clone()), now).into();
-        if let (Some(name), Some(payload)) = (&job.payload, payload) {
-            let key = BlobKey {
-                owner: job_key(&job.tenant, job.id),
-                name: name.clone(),
-            };
-            change.blobs.push(Blob {
-                key,
-                body: payload.clone().into_bytes(),
-            });
-        }
-        change
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     codec::{self, DedupHolder, Stored, Tenant, job_key, queue_key},
     engine::{Engine, Refusal, TRIES_MAX, too_busy},
     hints::Hint,
-    store::{Blob, BlobKey, Change, Committed, Key, Kind, Record, StoreError, Write},
+    store::{Change, Committed, Key, Kind, Record, StoreError, Write},
 };
 
 /// When to come back after a refusal for load, in seconds.
@@ -81,17 +81,27 @@ pub enum SubmitError {
 
 /// A submission on its way.
 struct Draft {
-    job: Job,
+    job: Stored<Job>,
     payload: Option<String>,
     idempotent: bool,
     dedup_key: Option<Key>,
-    outcome: Option<Result<(Stored<Job>, SubmittedHow), SubmitError>>,
+    outcome: Option<Result<Answer, SubmitError>>,
+}
+
+/// Which job answers for a draft that was not refused.
+enum Answer {
+    /// Its own, which is written.
+    Created,
+    /// The one that the same request made before.
+    Replayed(Box<Stored<Job>>),
+    /// The one that holds its dedup key.
+    Returned(Box<Stored<Job>>),
 }
 
 impl Draft {
     /// What no other draft of a round may bear on. The job that makes way for this one bears the same dedup key.
     fn keys(&self) -> Vec<Key> {
-        let job = job_key(&self.job.tenant, self.job.id);
+        let job = job_key(&self.job.value.tenant, self.job.value.id);
         self.dedup_key.iter().cloned().chain([job]).collect()
     }
 }
@@ -157,13 +167,11 @@ impl Engine {
             .as_ref()
             .map(|dedup| dedup_key(tenant, &spec.queue, &dedup.key));
         let mut job = Job::new(id, tenant.clone(), spec, run_at, by.clone(), now);
-        job.payload = payload
-            .as_ref()
-            .map(|text| format!("payload/{}", digest(&[text.as_bytes()])));
+        job.payload = payload.as_deref().map(payload_name);
         let idempotent = idempotency.is_some();
         job.request_digest = idempotency.map(|given| given.digest);
         Draft {
-            job,
+            job: Stored::new(job),
             payload,
             idempotent,
             dedup_key,
@@ -202,7 +210,7 @@ impl Engine {
             }
             touched.extend(keys);
             if let Some(Decision::Write(cancelled)) = decision {
-                changes.push(self.submit_change(draft, &known, cancelled, now));
+                changes.push(self.submit_change(draft, &known, cancelled.as_deref(), now));
                 writers.push(place);
             }
         }
@@ -211,11 +219,7 @@ impl Engine {
         }
         for (place, outcome) in writers.into_iter().zip(self.store.commit(changes).await?) {
             if outcome == Committed::Done {
-                let written = Stored {
-                    version: crate::store::Version(1),
-                    ..Stored::new(drafts[place].job.clone())
-                };
-                drafts[place].outcome = Some(Ok((written, SubmittedHow::Created)));
+                drafts[place].outcome = Some(Ok(Answer::Created));
             }
         }
         Ok(())
@@ -227,7 +231,7 @@ impl Engine {
         // A first look at the job itself is the write, which fails when it is there.
         let jobs = open().filter(|draft| draft.idempotent && (again || draft.dedup_key.is_some()));
         let keys: BTreeSet<Key> = jobs
-            .map(|draft| job_key(tenant, draft.job.id))
+            .map(|draft| job_key(tenant, draft.job.value.id))
             .chain(open().filter_map(|draft| draft.dedup_key.clone()))
             .collect();
         let keys: Vec<Key> = keys.into_iter().collect();
@@ -251,22 +255,12 @@ impl Engine {
         Ok(known)
     }
 
-    fn submit_change(&self, draft: &Draft, known: &Known, cancelled: Option<Stored<Job>>, now: Timestamp) -> Change {
-        let mut change: Change = self.job_record(&Stored::new(draft.job.clone()), now).into();
-        if let (Some(name), Some(payload)) = (&draft.job.payload, &draft.payload) {
-            let key = BlobKey {
-                owner: job_key(&draft.job.tenant, draft.job.id),
-                name: name.clone(),
-            };
-            change.blobs.push(Blob {
-                key,
-                body: payload.clone().into_bytes(),
-            });
-        }
+    fn submit_change(&self, draft: &Draft, known: &Known, cancelled: Option<&Stored<Job>>, now: Timestamp) -> Change {
+        let mut change = self.new_job_change(&draft.job, draft.payload.as_deref(), now);
         if let Some(key) = &draft.dedup_key {
             let holder = DedupHolder {
-                tenant: draft.job.tenant.clone(),
-                job: draft.job.id,
+                tenant: draft.job.value.tenant.clone(),
+                job: draft.job.value.id,
             };
             let stored = known
                 .holders
@@ -291,8 +285,9 @@ impl Engine {
         names: impl Iterator<Item = &QueueName>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let keys: BTreeMap<Key, QueueName> = names.map(|name| (queue_key(tenant, name), name.clone())).collect();
-        let keys: BTreeMap<Key, QueueName> = keys.into_iter().filter(|(key, _)| !self.knows(key)).collect();
+        let names: BTreeSet<&QueueName> = names.collect();
+        let keys = names.into_iter().map(|name| (queue_key(tenant, name), name.clone()));
+        let keys: BTreeMap<Key, QueueName> = keys.filter(|(key, _)| !self.knows(key)).collect();
         if keys.is_empty() {
             return Ok(());
         }
@@ -322,10 +317,10 @@ impl Engine {
     async fn wake_for(&self, tenant: &TenantName, drafts: &[Draft]) {
         let created = drafts
             .iter()
-            .filter(|draft| matches!(draft.outcome, Some(Ok((_, SubmittedHow::Created)))));
+            .filter(|draft| matches!(draft.outcome, Some(Ok(Answer::Created))));
         let mut hints: Vec<Hint> = Vec::new();
         for draft in created {
-            let job = &draft.job;
+            let job = &draft.job.value;
             info!(job.id = %job.id, "Took in job {} of tenant {tenant} for queue {}", job.id, job.spec.queue);
             hints.extend(Hint::of(job).filter(|hint| !hints.contains(hint)));
         }
@@ -337,25 +332,24 @@ impl Engine {
     async fn answers(&self, drafts: Vec<Draft>) -> Result<Vec<Result<Submitted, SubmitError>>, Refusal> {
         let mut answers = Vec::with_capacity(drafts.len());
         for draft in drafts {
-            answers.push(match draft.outcome.ok_or_else(too_busy)? {
-                Err(error) => Err(error),
-                Ok((job, SubmittedHow::Created)) => {
+            let (job, how) = match draft.outcome.ok_or_else(too_busy)? {
+                Err(error) => {
+                    answers.push(Err(error));
+                    continue;
+                }
+                Ok(Answer::Created) => {
                     let view = JobView {
-                        version: job.version.0,
+                        version: draft.job.version.next().0,
                         payload: draft.payload,
                         result: None,
-                        job: job.value,
+                        job: draft.job.value,
                     };
-                    Ok(Submitted {
-                        job: view,
-                        how: SubmittedHow::Created,
-                    })
+                    (view, SubmittedHow::Created)
                 }
-                Ok((job, how)) => Ok(Submitted {
-                    job: self.view(job).await?,
-                    how,
-                }),
-            });
+                Ok(Answer::Replayed(job)) => (self.view(*job).await?, SubmittedHow::Replayed),
+                Ok(Answer::Returned(job)) => (self.view(*job).await?, SubmittedHow::Returned),
+            };
+            answers.push(Ok(Submitted { job, how }));
         }
         Ok(answers)
     }
@@ -370,9 +364,9 @@ struct Known {
 
 /// What becomes of a draft.
 enum Decision {
-    Settled(Result<(Stored<Job>, SubmittedHow), SubmitError>),
+    Settled(Result<Answer, SubmitError>),
     /// It is written, and with it the job that makes way for it.
-    Write(Option<Stored<Job>>),
+    Write(Option<Box<Stored<Job>>>),
 }
 
 impl Known {
@@ -387,10 +381,10 @@ impl Known {
     }
 
     fn decide(&self, draft: &Draft, by: &Actor, now: Timestamp) -> Decision {
-        if let Some(job) = self.jobs.get(&draft.job.id).filter(|_| draft.idempotent) {
-            let same = job.value.request_digest == draft.job.request_digest;
+        if let Some(job) = self.jobs.get(&draft.job.value.id).filter(|_| draft.idempotent) {
+            let same = job.value.request_digest == draft.job.value.request_digest;
             return Decision::Settled(if same {
-                Ok((job.clone(), SubmittedHow::Replayed))
+                Ok(Answer::Replayed(Box::new(job.clone())))
             } else {
                 Err(SubmitError::IdempotencyConflict { job: job.value.id })
             });
@@ -399,13 +393,14 @@ impl Known {
             return Decision::Write(None);
         };
         let id = holder.value.id;
-        match draft.job.spec.dedup.as_ref().map(|dedup| dedup.on_conflict) {
+        let returned = || Answer::Returned(Box::new(holder.clone()));
+        match draft.job.value.spec.dedup.as_ref().map(|dedup| dedup.on_conflict) {
             Some(OnConflict::Reject) => Decision::Settled(Err(SubmitError::Duplicate { job: id })),
             Some(OnConflict::Replace) => match holder.value.apply(&Event::Replace { by: by.clone() }, now) {
-                Ok(cancelled) => Decision::Write(Some(holder.with(cancelled))),
-                Err(_) => Decision::Settled(Ok((holder.clone(), SubmittedHow::Returned))),
+                Ok(cancelled) => Decision::Write(Some(Box::new(holder.with(cancelled)))),
+                Err(_) => Decision::Settled(Ok(returned())),
             },
-            Some(OnConflict::Return) | None => Decision::Settled(Ok((holder.clone(), SubmittedHow::Returned))),
+            Some(OnConflict::Return) | None => Decision::Settled(Ok(returned())),
         }
     }
 
@@ -425,9 +420,7 @@ fn derived_id(tenant: &TenantName, key: &str) -> JobId {
         .chain_update([0])
         .chain_update(key)
         .finalize();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash[..16]);
-    JobId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    JobId(uuid::Builder::from_custom_bytes(first_half(hash)).into_uuid())
 }
 
 fn dedup_key(tenant: &TenantName, queue: &QueueName, key: &str) -> Key {
@@ -438,15 +431,19 @@ fn dedup_key(tenant: &TenantName, queue: &QueueName, key: &str) -> Key {
     )
 }
 
+/// Where a job's payload lies: another one has another name.
+pub(super) fn payload_name(payload: &str) -> String {
+    format!("payload/{}", digest(&[payload.as_bytes()]))
+}
+
 /// The first 128 bits of the SHA-256 of `parts`, in hexadecimal digits.
 pub(crate) fn digest(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     parts.iter().for_each(|part| hash.update(part));
-    hash.finalize()[..16]
-        .iter()
-        .fold(String::with_capacity(32), |mut text, byte| {
-            use std::fmt::Write as _;
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    format!("{:032x}", u128::from_be_bytes(first_half(hash.finalize())))
+}
+
+fn first_half(hash: impl Into<[u8; 32]>) -> [u8; 16] {
+    let hash: [u8; 32] = hash.into();
+    std::array::from_fn(|place| hash[place])
 }

@@ -162,7 +162,7 @@ impl Engine {
                     job: Box::new(next.clone()),
                 };
                 Ok(Firing {
-                    change: self.job_change(job.with(next), now),
+                    change: self.job_change(&job.with(next), now),
                     effect,
                 })
             }

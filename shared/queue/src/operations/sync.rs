@@ -154,10 +154,7 @@ impl Engine {
     async fn write_jobs(&self, desk: &Desk) -> Result<bool, StoreError> {
         let ids = desk.changed.iter().chain(&desk.fenced);
         let jobs: Vec<&Stored<Job>> = ids.filter_map(|id| desk.jobs.get(id)).collect();
-        let changes: Vec<Change> = jobs
-            .iter()
-            .map(|job| self.job_change((*job).clone(), desk.now))
-            .collect();
+        let changes: Vec<Change> = jobs.iter().map(|job| self.job_change(job, desk.now)).collect();
         if changes.is_empty() {
             return Ok(true);
         }
@@ -425,7 +422,7 @@ impl Engine {
 
     /// The payloads of those of `jobs` that have one.
     async fn payloads<'a>(&self, jobs: impl Iterator<Item = &'a Job>) -> Result<BTreeMap<JobId, String>, StoreError> {
-        let named = jobs.filter_map(|job| Some((job.id, payload_name(job)?)));
+        let named = jobs.filter_map(|job| Some((job.id, payload_key(job)?)));
         let (ids, keys): (Vec<JobId>, Vec<BlobKey>) = named.unzip();
         let texts = self.texts(&keys).await?;
         let found = ids.into_iter().zip(texts);
@@ -454,7 +451,7 @@ fn lease_left(job: &Job, now: Timestamp) -> Duration {
     }
 }
 
-fn payload_name(job: &Job) -> Option<BlobKey> {
+fn payload_key(job: &Job) -> Option<BlobKey> {
     let name = job.payload.clone()?;
     Some(BlobKey {
         owner: job_key(&job.tenant, job.id),
