@@ -1,18 +1,21 @@
-//! A transaction that somebody holds open, as a dump does: Postgres keeps all that was ready since, and claims are quick
-//! none the less.
+//! A transaction that somebody holds open, as a dump does: Postgres keeps all that was ready since, and all versions that a
+//! record had; claims and writes pass over neither.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::{Duration, Instant};
 
 use domain::{TenantName, Timestamp};
-use queue::store::{Change, Committed, Key, Kind, Lane, Rank, Record, Store, Version};
+use queue::store::{Change, Committed, Grant, Key, Kind, Lane, Rank, Record, Store, Version, Write};
 use queue_postgres::{PostgresOptions, PostgresStore};
 use servers::Cluster;
 use sqlx::{Connection, PgConnection};
 
 /// Jobs that were done since the transaction began. To pass over them takes longer than a claim may.
 const DONE: u64 = 400_000;
+
+/// Versions that one record was given since the transaction began, some twelve to a page.
+const VERSIONS: u64 = 5_000;
 
 const CLAIMS: u64 = 200;
 
@@ -45,8 +48,14 @@ impl Database {
         self.cluster.sql(name, statement).unwrap().trim().to_owned()
     }
 
-    /// How many index entries the sessions that have ended read.
+    /// How many index entries were read, once no session of ours is left: it tells when it ends.
     fn entries(&self) -> u64 {
+        let sessions = "select count(*) from pg_stat_activity
+                        where application_name = 'remuda' and datname = current_database()";
+        let end = Instant::now() + PATIENCE;
+        while self.sql(sessions) != "0" {
+            assert!(Instant::now() < end, "a session stays");
+        }
         self.sql("select sum(idx_tup_read) from pg_stat_user_indexes where relname = 'record'")
             .parse()
             .unwrap()
@@ -102,13 +111,58 @@ async fn offered(store: &PostgresStore) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn the_versions_that_a_record_had_since_a_transaction_began_are_not_passed_over() {
+    let database = Database::new().await;
+    let mut dump = PgConnection::connect(&database.url).await.unwrap();
+    let mut held = dump.begin_with("begin isolation level repeatable read").await.unwrap();
+    sqlx::query("select from record").fetch_all(&mut *held).await.unwrap();
+    database.sql(
+        "insert into record values (2, 'acme', 'rob_1', 1, null, null, null, null, 'robots', 1, null, repeat('x', 500))",
+    );
+    database.sql(&format!(
+        "do $$ begin for n in 1..{VERSIONS} loop update record set version = version + 1; end loop; end $$"
+    ));
+    let key = Key::new(Kind::Robot, &TenantName::parse("acme").unwrap(), "rob_1");
+
+    let before = database.entries();
+    let store = database.store().await;
+    submit(&store, job("ready", 1, 1)).await;
+    let robot = async || store.load(std::slice::from_ref(&key)).await.unwrap().remove(0).unwrap();
+    for round in 0..CLAIMS {
+        submit(&store, robot().await).await;
+        // Another one each time: what was made under one id and taken away again would be passed over.
+        let absent = Write::Check(job(&format!("absent-{round}"), 1, 1).key, Version::ABSENT);
+        let group = Change {
+            writes: vec![Write::Put(robot().await), absent],
+            blobs: Vec::new(),
+        };
+        assert_eq!(store.commit(vec![group]).await.unwrap(), [Committed::Done]);
+        let (holder, jobs) = (robot().await, Vec::new());
+        let decide = |_| vec![Grant { holder, jobs }];
+        let lanes = [Lane::from_stored(LANE.to_owned())];
+        let granted = store.claim(&lanes, 1, Box::new(decide)).await.unwrap();
+        assert_eq!(granted[0].holder, Committed::Done);
+    }
+    store.close().await;
+    // Three loads, three writes, what was offered, and a record that was made and taken away.
+    let read = database.entries() - before;
+    assert!(read < CLAIMS * 12, "entries: {read} in {CLAIMS} rounds");
+    let before = database.entries();
+    database.sql(
+        "set enable_seqscan = off; select version from record where kind = 2 and tenant = 'acme' and id = 'rob_1'",
+    );
+    let end = Instant::now() + PATIENCE;
+    while database.entries() - before < VERSIONS / 20 {
+        assert!(Instant::now() < end, "no versions had to be passed over");
+    }
+    held.rollback().await.unwrap();
+}
+
+#[tokio::test]
 async fn neither_a_claim_nor_a_count_passes_over_all_that_was_done_since_a_transaction_began() {
     let database = Database::new().await;
-    let mut holder = PgConnection::connect(&database.url).await.unwrap();
-    let mut held = holder
-        .begin_with("begin isolation level repeatable read")
-        .await
-        .unwrap();
+    let mut dump = PgConnection::connect(&database.url).await.unwrap();
+    let mut held = dump.begin_with("begin isolation level repeatable read").await.unwrap();
     sqlx::query("select from record").fetch_all(&mut *held).await.unwrap();
     database.fill();
 
@@ -159,9 +213,6 @@ async fn neither_a_claim_nor_a_count_passes_over_all_that_was_done_since_a_trans
     }
 
     store.close().await;
-    let ended = "select count(*) from pg_stat_activity
-                 where application_name = 'remuda' and datname = current_database()";
-    while database.sql(ended) != "0" {}
     let read = database.entries() - before;
     let passed_over = CLAIMS * DONE;
     assert!(read > DONE, "nothing had to be passed over: {read}");

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use domain::{TenantName, Timestamp};
-use queue::store::{Change, Committed, Grant, Key, Kind, Lane, Record, Store};
+use queue::store::{Change, Committed, Grant, Key, Kind, Lane, Record, Store, Version, Write};
 use queue_postgres::{PostgresOptions, PostgresStore};
 use servers::Cluster;
 
@@ -251,6 +251,14 @@ async fn holds_as_it_is_filled(table: &Table) {
     let calls = async |store: &PostgresStore| {
         let found = store.load(&keys).await.unwrap().into_iter().flatten();
         store.commit(found.map(Change::from).collect()).await.unwrap();
+        // A change that makes sure of what is not there, and writes what is.
+        let absent = Write::Check(Key::new(Kind::Job, &acme, "absent"), Version::ABSENT);
+        let found = store.load(&keys[..1]).await.unwrap().into_iter().flatten();
+        let group = Change {
+            writes: found.map(Write::Put).chain([absent]).collect(),
+            blobs: Vec::new(),
+        };
+        assert_eq!(store.commit(vec![group]).await.unwrap(), [Committed::Done]);
         store.lanes("acme/", 1_000).await.unwrap();
         store.ready(&lanes, 10).await.unwrap();
         store.due(Timestamp::from_micros(1_000_000), 50).await.unwrap();
@@ -311,7 +319,7 @@ async fn a_renewal_touches_no_index() {
 fn record(key: Key) -> Record {
     Record {
         key,
-        version: queue::store::Version::ABSENT,
+        version: Version::ABSENT,
         lane: None,
         rank: None,
         due_at: None,

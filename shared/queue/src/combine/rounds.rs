@@ -233,6 +233,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_call_lets_all_others_go_on_so_often_and_no_more() {
+        let doubling = doubling(0);
+        let mut first = Box::pin(doubling.rounds.call(1, 1));
+        for _ in 0..PASSES {
+            assert!(futures::poll!(&mut first).is_pending());
+        }
+        assert_eq!(doubling.rounds.call(2, 1).await, 4);
+        assert_eq!(first.await, 2);
+        assert_eq!(*hold(&doubling.sizes), [2]);
+
+        let mut alone = Box::pin(doubling.rounds.call(3, 1));
+        for _ in 0..PASSES {
+            assert!(futures::poll!(&mut alone).is_pending());
+        }
+        assert_eq!(futures::poll!(&mut alone), Poll::Ready(6));
+    }
+
+    #[tokio::test]
     async fn a_round_takes_up_no_more_than_its_weight() {
         let mut doubling = doubling(2);
         let gates = mem::take(&mut doubling.gates);
