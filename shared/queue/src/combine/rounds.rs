@@ -3,8 +3,8 @@
 use std::{
     future::{Future, poll_fn},
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    task::Poll,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    task::{Poll, Waker},
 };
 
 use futures::{
@@ -30,8 +30,8 @@ type Calls<C> = Arc<Mutex<Vec<C>>>;
 /// The answers of a round, each to be taken once.
 type Answers<A> = Arc<[Mutex<Option<A>>]>;
 
-/// A round that goes on while anybody awaits it.
-type Going<A> = Shared<BoxFuture<'static, Answers<A>>>;
+/// What a round does, which goes on while anybody awaits it.
+type Work<A> = BoxFuture<'static, Answers<A>>;
 
 /// Gathers calls of one kind into rounds, of which only so many are under way at a time.
 ///
@@ -50,7 +50,25 @@ pub(super) struct Rounds<C, A> {
 struct Round<C, A> {
     calls: Weak<Mutex<Vec<C>>>,
     weight: usize,
-    answers: WeakShared<BoxFuture<'static, Answers<A>>>,
+    work: WeakShared<Work<A>>,
+    wakes_all: Arc<OnceLock<Waker>>,
+}
+
+/// One caller's part in a round.
+struct Part<A> {
+    work: Shared<Work<A>>,
+    /// What wakes all who await the work, once it has begun.
+    wakes_all: Arc<OnceLock<Waker>>,
+}
+
+impl<A> Drop for Part<A> {
+    /// Has the others look whether to go on. One that comes while another is at work waits to be woken. What is to wake it may
+    /// have come just before, and woken only the one at work: if that leaves instead of going on, nobody would.
+    fn drop(&mut self) {
+        if let Some(waker) = self.wakes_all.get() {
+            waker.wake_by_ref();
+        }
+    }
 }
 
 impl<C: Send + 'static, A: Send + 'static> Rounds<C, A> {
@@ -68,55 +86,64 @@ impl<C: Send + 'static, A: Send + 'static> Rounds<C, A> {
 
     /// The answer to `call`, which weighs as much as what it makes the store do.
     pub(super) async fn call(&self, call: C, weight: usize) -> A {
-        let (place, answers) = self.join(call, weight);
-        // Before any of them has it go, so that nothing but the store's answer wakes those who wait.
+        let (place, mut part) = self.join(call, weight);
+        // Before any of them has it go, so that nothing but the store's answer, or one that leaves, wakes those who wait.
         for _ in 0..PASSES {
             pass().await;
         }
-        let answer = hold(&answers.await[place]).take();
+        let answers = (&mut part.work).await;
+        let answer = hold(&answers[place]).take();
         answer.expect("a round answers each of its calls, and each is taken by who made it")
     }
 
-    fn join(&self, call: C, weight: usize) -> (usize, Going<A>) {
+    fn join(&self, call: C, weight: usize) -> (usize, Part<A>) {
         let mut open = hold(&self.open);
         let joined = open.as_mut().and_then(|round| round.joined(weight));
-        let (calls, answers) = joined.unwrap_or_else(|| {
+        let (calls, part) = joined.unwrap_or_else(|| {
             // One that is full is no longer joined, and goes when its turn comes.
-            let (calls, answers) = self.round();
-            *open = answers.downgrade().map(|answers| Round {
+            let (calls, part) = self.round();
+            *open = part.work.downgrade().map(|work| Round {
                 calls: Arc::downgrade(&calls),
                 weight,
-                answers,
+                work,
+                wakes_all: Arc::clone(&part.wakes_all),
             });
-            (calls, answers)
+            (calls, part)
         });
         let mut calls = hold(&calls);
         calls.push(call);
-        (calls.len() - 1, answers)
+        (calls.len() - 1, part)
     }
 
     /// A new round without calls.
-    fn round(&self) -> (Calls<C>, Going<A>) {
-        let calls: Calls<C> = Arc::default();
+    fn round(&self) -> (Calls<C>, Part<A>) {
+        let (calls, wakes_all): (Calls<C>, Arc<OnceLock<Waker>>) = Default::default();
         let (turns, open, run) = (Arc::clone(&self.turns), Arc::clone(&self.open), Arc::clone(&self.run));
-        let taken_up = Arc::clone(&calls);
-        let answers = async move {
+        let (taken_up, woken_by) = (Arc::clone(&calls), Arc::clone(&wakes_all));
+        let mut work = Box::pin(async move {
             let (_turn, ..) = select_all(turns.iter().map(Turn::lock)).await;
             let calls = close(&open, &taken_up);
             let answers = run(calls).await;
             answers.into_iter().map(|answer| Mutex::new(Some(answer))).collect()
-        };
-        (calls, answers.boxed().shared())
+        });
+        let work = poll_fn(move |context| {
+            // It is the same one whoever looks.
+            woken_by.get_or_init(|| context.waker().clone());
+            work.poll_unpin(context)
+        });
+        let work = work.boxed().shared();
+        (calls, Part { work, wakes_all })
     }
 }
 
 impl<C, A> Round<C, A> {
     /// The round with one more call that weighs so much, if it has room and any of its callers still waits.
-    fn joined(&mut self, weight: usize) -> Option<(Calls<C>, Going<A>)> {
-        let joined = self.answers.upgrade().zip(self.calls.upgrade());
-        let (answers, calls) = joined.filter(|_| self.weight + weight <= WEIGHT_MAX)?;
+    fn joined(&mut self, weight: usize) -> Option<(Calls<C>, Part<A>)> {
+        let joined = self.calls.upgrade().zip(self.work.upgrade());
+        let (calls, work) = joined.filter(|_| self.weight + weight <= WEIGHT_MAX)?;
         self.weight += weight;
-        Some((calls, answers))
+        let wakes_all = Arc::clone(&self.wakes_all);
+        Some((calls, Part { work, wakes_all }))
     }
 }
 
@@ -152,6 +179,11 @@ fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        task::{Context, Wake},
+    };
+
     use futures::{channel::oneshot, future::join_all};
 
     use super::*;
@@ -280,6 +312,61 @@ mod tests {
         drop(gates);
         assert_eq!(with_it.await, 4);
         assert_eq!(doubling.rounds.call(3, 1).await, 6);
+    }
+
+    /// How often a task was woken.
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The store answers while one caller is at work; another leaves and a third comes meanwhile; then the one leaves before it
+    /// goes on.
+    #[test]
+    fn a_caller_that_was_woken_and_leaves_has_another_go_on() {
+        type Caller = BoxFuture<'static, u32>;
+        let meanwhile: Arc<Mutex<Option<(Caller, Caller)>>> = Arc::default();
+        let wakes = Arc::<Wakes>::default();
+        let (waker, others) = (Waker::from(Arc::clone(&wakes)), Arc::clone(&meanwhile));
+        let third: Arc<Mutex<Option<Caller>>> = Arc::default();
+        let came = Arc::clone(&third);
+        let rounds = Rounds::new(1, move |calls: Vec<u32>| {
+            let (others, came, waker) = (Arc::clone(&others), Arc::clone(&came), waker.clone());
+            let mut is_answered = false;
+            poll_fn(move |context| {
+                if mem::replace(&mut is_answered, true) {
+                    return Poll::Ready(calls.clone());
+                }
+                context.waker().wake_by_ref();
+                let (leaves, mut comes) = hold(&others).take().expect("they are there from the start");
+                drop(leaves);
+                assert!(comes.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+                *hold(&came) = Some(comes);
+                Poll::Pending
+            })
+        });
+        let rounds = Arc::new(rounds);
+        let [mut one, mut two, mut three] = [1, 2, 3].map(|call| {
+            let rounds = Arc::clone(&rounds);
+            async move { rounds.call(call, 1).await }.boxed()
+        });
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..PASSES {
+            for caller in [&mut one, &mut two, &mut three] {
+                assert!(caller.poll_unpin(&mut context).is_pending());
+            }
+        }
+        *hold(&meanwhile) = Some((two, three));
+        assert!(one.poll_unpin(&mut context).is_pending());
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
+        drop(one);
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        let mut three = hold(&third).take().expect("it came");
+        assert_eq!(three.poll_unpin(&mut context), Poll::Ready(3));
     }
 
     #[tokio::test]
