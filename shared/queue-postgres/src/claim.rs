@@ -15,7 +15,7 @@ use sqlx::{Error, postgres::PgRow};
 use crate::{
     columns::{self, Records, bind_records, limit},
     connect::Connections,
-    floors::bind_parts,
+    floors::{LONG, SLOW, bind_parts},
     reads::{self, distinct},
     statements::Statement,
 };
@@ -50,7 +50,8 @@ const OFFER: &str = "
             order by band, since, id limit share.records for update skip locked
         ) r
     )
-    select kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body
+    select kind, tenant, id, version, lane, band, since, due_at, shelf, listed_at, expires_at, body,
+           clock_timestamp() - statement_timestamp() as took
     from offered order by band, since, id";
 
 /// The holders that still have the version that was read, and that nobody else is writing, or that are new; and of their
@@ -103,12 +104,7 @@ pub(crate) async fn claim(
     if connections.claims_met_within(LOCKING_FOR) {
         return claim_locked(connections, lanes, most, decide).await;
     }
-    let look = connections
-        .floors
-        .look(&distinct(lanes.iter().map(Lane::as_str)), Instant::now());
-    let offered = reads::ready_in(connections, &look.parts, most).await?;
-    look.found(&offered, most, Instant::now());
-    let grants = decide(offered);
+    let grants = decide(offered(connections, lanes, most).await?);
     if grants.is_empty() {
         return Ok(Vec::new());
     }
@@ -119,8 +115,32 @@ pub(crate) async fn claim(
     Ok(granted)
 }
 
+/// The best of `lanes`.
+async fn offered(connections: &Connections, lanes: &[Lane], most: usize) -> Result<Vec<Record>, Error> {
+    let lanes = distinct(lanes.iter().map(Lane::as_str));
+    let (found, is_enough) = look(connections, &lanes, most, LONG).await?;
+    if is_enough {
+        return Ok(found);
+    }
+    Ok(look(connections, &lanes, most, SLOW).await?.0)
+}
+
+/// The best of `lanes` above the floors of those where a look from the beginning takes `least` or longer, and whether what lies
+/// before those need not be looked at.
+async fn look(
+    connections: &Connections,
+    lanes: &[&str],
+    most: usize,
+    least: Duration,
+) -> Result<(Vec<Record>, bool), Error> {
+    let look = connections.floors.look(lanes, least, Instant::now());
+    let (found, took) = reads::ready_in(connections, &look.parts, most).await?;
+    let is_enough = look.found(&found, most, took, Instant::now());
+    Ok((found, is_enough))
+}
+
 /// Locks what is offered until what is granted is written. What was passed over because it is locked tells nothing of where
-/// a lane begins.
+/// a lane begins, nor whether there is more: so only the floors of lanes that are slow otherwise are used.
 async fn claim_locked(
     connections: &Connections,
     lanes: &[Lane],
@@ -128,12 +148,12 @@ async fn claim_locked(
     decide: Decide,
 ) -> Result<Vec<Granted>, Error> {
     let mut transaction = connections.begin().await?;
-    let mut look = connections
-        .floors
-        .look(&distinct(lanes.iter().map(Lane::as_str)), Instant::now());
+    let lanes = distinct(lanes.iter().map(Lane::as_str));
+    let look = connections.floors.look(&lanes, SLOW, Instant::now());
     let offer = bind_parts!(sqlx::query(OFFER), &look.parts).bind(limit(most));
-    let offered = columns::records(&transaction.fetch_all(offer).await?)?;
-    look.passed(Instant::now());
+    let rows = transaction.fetch_all(offer).await?;
+    let offered = columns::records(&rows)?;
+    look.passed(&offered, columns::took(&rows)?, Instant::now());
     let grants = decide(offered);
     let rows = if grants.is_empty() {
         Vec::new()

@@ -1,10 +1,13 @@
 //! Records and keys as columns, and rows as records.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use domain::Timestamp;
 use queue::store::{Key, Kind, Lane, Rank, Record, Version};
-use sqlx::{Error, Row, postgres::PgRow};
+use sqlx::{
+    Error, Row,
+    postgres::{PgRow, types::PgInterval},
+};
 
 /// Keys as one array for each column.
 #[derive(Default)]
@@ -151,6 +154,15 @@ pub(crate) fn record(row: &PgRow) -> Result<Record, Error> {
 /// A number that was stored as a greater, signed one.
 fn unsigned<S, U: TryFrom<S, Error: std::error::Error + Send + Sync + 'static>>(stored: S) -> Result<U, Error> {
     U::try_from(stored).map_err(|error| Error::Decode(error.into()))
+}
+
+/// How long the server took to find the first of `rows`; `None` if there is none.
+pub(crate) fn took(rows: &[PgRow]) -> Result<Option<Duration>, Error> {
+    let Some(row) = rows.first() else { return Ok(None) };
+    let took: PgInterval = row.try_get("took")?;
+    Ok(Some(Duration::from_micros(
+        u64::try_from(took.microseconds).unwrap_or(0),
+    )))
 }
 
 pub(crate) fn records(rows: &[PgRow]) -> Result<Vec<Record>, Error> {

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     ops::Bound,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use domain::{TenantName, Timestamp};
@@ -61,10 +61,10 @@ const LANES: &str = "
         order by band, since, id limit 1
     ) head";
 
-/// The heads of parts of lanes, of which only the best are read as a whole.
+/// The heads of parts of lanes, of which only the best are read as a whole, and how long it took to find them.
 const READY: &str = "
     select r.kind, r.tenant, r.id, r.version, r.lane, r.band, r.since, r.due_at, r.shelf, r.listed_at,
-           r.expires_at, r.body
+           r.expires_at, r.body, clock_timestamp() - statement_timestamp() as took
     from (
         select head.lies_at
         from unnest($1::text[], $2::smallint[], $3::bigint[], $4::text[], $5::smallint[])
@@ -257,13 +257,19 @@ async fn lanes_in(connections: &Connections, areas: &Areas, most: usize) -> Resu
 pub(crate) async fn ready(connections: &Connections, lanes: &[Lane], most: usize) -> Result<Vec<Record>, Error> {
     let lanes = distinct(lanes.iter().map(Lane::as_str));
     let parts: Vec<Part> = lanes.iter().map(|lane| Part::whole(lane)).collect();
-    ready_in(connections, &parts, most).await
+    Ok(ready_in(connections, &parts, most).await?.0)
 }
 
-/// What is ready in `parts` of lanes, best first.
-pub(crate) async fn ready_in(connections: &Connections, parts: &[Part], most: usize) -> Result<Vec<Record>, Error> {
+/// What is ready in `parts` of lanes, best first, and how long it took the server to find it; where nothing is ready that is
+/// not known.
+pub(crate) async fn ready_in(
+    connections: &Connections,
+    parts: &[Part],
+    most: usize,
+) -> Result<(Vec<Record>, Option<Duration>), Error> {
     let statement = bind_parts!(sqlx::query(READY), parts).bind(limit(most));
-    columns::records(&connections.fetch_all(statement).await?)
+    let rows = connections.fetch_all(statement).await?;
+    Ok((columns::records(&rows)?, columns::took(&rows)?))
 }
 
 pub(crate) async fn due(connections: &Connections, now: Timestamp, most: usize) -> Result<Vec<Record>, Error> {

@@ -1,5 +1,5 @@
-//! A transaction that somebody holds open, as a dump does: Postgres keeps all that was ready since, and all versions that a
-//! record had; claims and writes pass over neither.
+//! Up to the next vacuum the index keeps all that was ready, and while somebody holds a transaction open, as a dump does,
+//! Postgres keeps it as well, and all versions that a record had; claims and writes pass over neither.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,7 +11,8 @@ use queue_postgres::{PostgresOptions, PostgresStore};
 use servers::Cluster;
 use sqlx::{Connection, PgConnection};
 
-/// Jobs that were done since the transaction began. To pass over them takes longer than a claim may.
+/// Jobs that were done since the transaction began, or since the last vacuum. To pass over them takes longer than a claim may,
+/// and over what the index alone has of them a few milliseconds.
 const DONE: u64 = 400_000;
 
 /// Versions that one record was given since the transaction began, some twelve to a page.
@@ -48,17 +49,27 @@ impl Database {
         self.cluster.sql(name, statement).unwrap().trim().to_owned()
     }
 
-    /// How many index entries were read, once no session of ours is left: it tells when it ends.
+    /// How many index entries were read.
     fn entries(&self) -> u64 {
+        self.counted("select sum(idx_tup_read) from pg_stat_user_indexes where relname = 'record'")
+    }
+
+    /// How many pages of the index that claims go through were visited.
+    fn pages(&self) -> u64 {
+        self.counted(
+            "select idx_blks_read + idx_blks_hit from pg_statio_user_indexes where indexrelname = 'record_ready'",
+        )
+    }
+
+    /// What `statement` counts, once no session of ours is left: it tells when it ends.
+    fn counted(&self, statement: &str) -> u64 {
         let sessions = "select count(*) from pg_stat_activity
                         where application_name = 'remuda' and datname = current_database()";
         let end = Instant::now() + PATIENCE;
         while self.sql(sessions) != "0" {
             assert!(Instant::now() < end, "a session stays");
         }
-        self.sql("select sum(idx_tup_read) from pg_stat_user_indexes where relname = 'record'")
-            .parse()
-            .unwrap()
+        self.sql(statement).parse().unwrap()
     }
 
     /// So many jobs that were ready and are gone, and five that are ready.
@@ -156,6 +167,39 @@ async fn the_versions_that_a_record_had_since_a_transaction_began_are_not_passed
         assert!(Instant::now() < end, "no versions had to be passed over");
     }
     held.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn few_claims_pass_over_all_that_was_done_since_the_last_vacuum() {
+    let database = Database::new().await;
+    database.sql("alter table record set (autovacuum_enabled = false)");
+    database.fill();
+    let pages = database.counted("select pg_relation_size('record_ready') / current_setting('block_size')::bigint");
+
+    let before = database.pages();
+    let store = database.store().await;
+    for _ in 0..CLAIMS {
+        assert_eq!(store.lanes("acme/", 10).await.unwrap().len(), 1);
+        assert_eq!(offered(&store).await, ["r1", "r2"]);
+    }
+
+    // What another process writes before all others is found, even if there is enough without it.
+    let beside = database.store().await;
+    submit(&beside, job("first", 5, -1)).await;
+    beside.close().await;
+    let end = Instant::now() + PATIENCE;
+    while offered(&store).await != ["first", "r1"] {
+        assert!(Instant::now() < end, "what another process wrote is not found");
+    }
+    store.close().await;
+
+    let visited = database.pages() - before;
+    assert!(visited > pages, "nothing had to be passed over: {visited} of {pages}");
+    assert!(
+        visited < CLAIMS * pages / 2,
+        "pages: {visited}, where the claims passed over {} each",
+        2 * pages
+    );
 }
 
 #[tokio::test]
