@@ -48,8 +48,8 @@ pub(crate) struct Sizes {
         default_value = "submit,submit-batch,drain,one-by-one,steady,latency,claim,held"
     )]
     pub(crate) cases: Vec<Group>,
-    /// How many jobs are submitted in batches and drained; a tenth of that singly
-    #[arg(long, default_value_t = 50_000)]
+    /// How many jobs are submitted in batches and drained; a tenth of that is submitted singly
+    #[arg(long, default_value_t = 100_000)]
     pub(crate) jobs: u64,
     /// The batches to drain in; the report takes the best of each contestant
     #[arg(long, value_delimiter = ',', default_value = "100,500")]
@@ -131,10 +131,10 @@ impl Sizes {
             }),
             Group::Drain => self.drains(),
             Group::OneByOne => one(Step {
-                preload: few,
+                preload: self.jobs,
                 workers: AT_ONCE,
                 seconds: self.drain_seconds,
-                ..step("one by one, 10 at a time", Case::DrainOne, few)
+                ..step("one by one, 10 at a time", Case::DrainOne, self.jobs)
             }),
             Group::Steady => one(Step {
                 seconds: self.seconds,
